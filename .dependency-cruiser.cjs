@@ -1,0 +1,40 @@
+/** The one direction of imports (docs/architecture.md): a row's path is capture -> route -> publish -> settle, and I/O stays at the edges. */
+const only = (from, allowed) => ({
+  name: `${from}-imports-only-${allowed.join('-') || 'itself'}`,
+  severity: 'error',
+  from: { path: `^src/${from}/` },
+  to: { path: '^src/', pathNot: [`^src/${from}/`, ...allowed.map((folder) => `^src/${folder}/`)] },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    only('core', []),
+    only('config', ['core']),
+    only('route', ['core']),
+    only('publish', ['core']),
+    only('postgres', ['core']),
+    only('capture', ['core', 'postgres']),
+    only('relay', ['core']),
+    only('leader', ['core', 'postgres']),
+    only('observe', ['core']),
+    only('admin', ['core', 'observe']),
+    {
+      name: 'only-app-and-cli-know-everything',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/app\\.ts$', '^src/app/', '^src/cli/', '^src/main\\.ts$'] },
+      to: { path: ['^src/app\\.ts$', '^src/app/', '^src/cli/', '^src/main\\.ts$'] },
+    },
+    {
+      name: 'core-does-no-io',
+      severity: 'error',
+      from: { path: '^src/core/' },
+      to: { dependencyTypes: ['core', 'npm'], pathNot: ['^node:util$'] },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+  },
+};

@@ -1,0 +1,197 @@
+/**
+ * How an error steers the relay's life.
+ *
+ * - `transient`: try again with back-off (a lost connection, a broker that is down)
+ * - `configuration`: somebody has to mend something; try again slowly and tell (authentication, a missing exchange)
+ * - `row`: one row is at fault; the rest goes on
+ * - `fatal`: going on would break a promise; stop with a non-zero exit code
+ */
+export type ErrorClass = 'transient' | 'configuration' | 'row' | 'fatal';
+
+/** What the catalogue says of one error code; `docs/errors.md` is generated from it. */
+export interface CatalogueEntry {
+  readonly class: ErrorClass;
+  /** What happened, in a sentence. */
+  readonly meaning: string;
+  /** How to mend it where nothing more exact is known at the place where it happens. */
+  readonly remedy: string;
+}
+
+const entry = (kind: ErrorClass, meaning: string, remedy: string): CatalogueEntry => ({ class: kind, meaning, remedy });
+
+/**
+ * Every error code of the relay. Codes are stable: dashboards and runbooks name them. A test checks that each one is
+ * raised somewhere in the source.
+ */
+export const ERROR_CATALOGUE = {
+  // configuration
+  config_invalid: entry(
+    'fatal',
+    'The configuration cannot be used.',
+    'Correct the option that the message names; `outbox-relay check --config FILE` examines all of it.',
+  ),
+
+  // postgres
+  postgres_unreachable: entry(
+    'transient',
+    'No connection to Postgres, or the connection was lost.',
+    'Check that the server runs and that postgres.url names it; the relay goes on by itself.',
+  ),
+  postgres_authentication: entry(
+    'configuration',
+    'Postgres refused the login.',
+    'Check user, password and pg_hba.conf; the relay tries again slowly.',
+  ),
+  postgres_query_failed: entry(
+    'transient',
+    'A statement failed for a reason that may pass (lock timeout, serialization, shutdown, resources).',
+    'Nothing, unless it goes on: then look at the SQLSTATE in the message.',
+  ),
+  postgres_permission: entry(
+    'configuration',
+    'The relay role lacks a privilege.',
+    'Run `outbox-relay init`, or the GRANT that `outbox-relay check` prints.',
+  ),
+  postgres_schema: entry(
+    'configuration',
+    'The outbox table, a column or an object of the relay is missing or has another shape than configured.',
+    'Run `outbox-relay check` and `outbox-relay init`.',
+  ),
+  postgres_not_primary: entry(
+    'transient',
+    'The server is a standby (in recovery), or read-only.',
+    'Point postgres.url at the primary; a multi-host URL follows a failover.',
+  ),
+
+  // capture
+  replication_unavailable: entry(
+    'configuration',
+    'Logical replication is not to be had; the relay polls the table instead.',
+    'Set wal_level = logical, grant REPLICATION, and leave a free walsender and slot; or set capture.mode: polling.',
+  ),
+  replication_failed: entry(
+    'transient',
+    'The replication stream broke or its slot could not be created in time; the relay reads the table and tries again.',
+    'Nothing, unless it goes on: look for long-running or prepared transactions, which slot creation waits for.',
+  ),
+  replication_protocol: entry(
+    'transient',
+    'The log carried something that the decoder does not know.',
+    'Please report it with the message; the relay reads the table meanwhile.',
+  ),
+  wal_budget_exceeded: entry(
+    'transient',
+    "The relay's slot retained more log than capture.walBudget; the stream was closed, the table is read instead.",
+    'Nothing, unless it repeats: the destination is slower than the writers, or a transaction runs for very long.',
+  ),
+  buffer_full: entry(
+    'transient',
+    'What the stream brought did not fit into limits.memory; the rows are read from the table instead.',
+    'Nothing; raise limits.memory if it happens all the time.',
+  ),
+  table_rewritten: entry(
+    'transient',
+    'The outbox table was rewritten, truncated or locked while it was read; the pass starts again.',
+    'Nothing.',
+  ),
+  straggler_found: entry(
+    'transient',
+    'The audit found rows in the table which the stream had passed without publishing them; they are published from the table.',
+    'Check that the publication covers the table (`outbox-relay check`), and that nobody moves rows between partitions.',
+  ),
+
+  // settling
+  delete_blocked: entry(
+    'configuration',
+    'Published rows are visible and yet cannot be deleted: a policy or trigger is in the way. The destination stands still.',
+    'Remove the DELETE trigger or row security policy that affects the relay role.',
+  ),
+  rows_missing: entry(
+    'row',
+    'Published rows were no longer in the table: somebody else deletes from it.',
+    'Only the relay may delete: revoke DELETE and TRUNCATE on the table from all other roles.',
+  ),
+  undeleted_limit: entry(
+    'transient',
+    'So many published rows wait for their deletion that publishing pauses.',
+    'Look at the database: deletes are slow, blocked, or their transactions are not yet visible (a synchronous standby is missing).',
+  ),
+
+  // routing
+  route_none: entry('row', 'No route takes the row.', 'Add a route, or a default route, then `retry` the row.'),
+  route_template: entry(
+    'row',
+    'A template of the route could not be filled in from the row.',
+    'Correct the template or the row; the message names the column.',
+  ),
+  route_headers: entry(
+    'row',
+    "The row's headers column is not a JSON object of strings, numbers, booleans or nulls.",
+    'Write headers as a flat JSON object.',
+  ),
+
+  // brokers
+  broker_unreachable: entry(
+    'transient',
+    'The broker cannot be reached, or the connection to it was lost.',
+    'Nothing, unless it goes on: rows wait in the table.',
+  ),
+  broker_timeout: entry(
+    'transient',
+    'The broker did not answer in time.',
+    'Nothing, unless it goes on: rows wait in the table.',
+  ),
+  broker_unavailable: entry(
+    'transient',
+    'The broker answered that it cannot take the message now (no leader, too few replicas, a full queue, an alarm).',
+    'Look at the broker; rows wait in the table.',
+  ),
+  broker_authentication: entry(
+    'configuration',
+    'The broker refused the login, the certificate or the virtual host.',
+    'Check user, password, virtual host and TLS settings of the destination.',
+  ),
+  broker_authorization: entry(
+    'configuration',
+    'The broker does not permit publishing there.',
+    'Grant WRITE (Kafka) or the write permission (RabbitMQ) on what the message names.',
+  ),
+  broker_setup: entry(
+    'configuration',
+    'The broker is set up in a way that would lose messages or cannot take them (a missing exchange, a drop-head limit).',
+    'Create or correct what the message names.',
+  ),
+  message_too_large: entry(
+    'row',
+    'The message is larger than the broker takes.',
+    'Raise the limit of the topic or broker and `retry` the row, or `discard` it.',
+  ),
+  message_invalid: entry(
+    'row',
+    'The broker or its client refused the message as malformed (a topic name, a header, a property, a timestamp).',
+    'The reason names the part; correct the route or the row.',
+  ),
+  message_unroutable: entry(
+    'row',
+    'RabbitMQ has no queue for the message (returned as unroutable), or Kafka has no such topic.',
+    'Create the topic, or bind a queue for the routing key, then `retry` the row.',
+  ),
+
+  // leadership
+  leadership_lost: entry(
+    'transient',
+    'The connection that holds the leader lock was lost; publishing stopped at once.',
+    'Nothing: this instance or another takes over.',
+  ),
+
+  // the relay itself
+  halted: entry(
+    'configuration',
+    'A route with onError: halt met a row that the broker refuses; the destination stands still.',
+    'Mend or remove the row that the message names, then restart the relay.',
+  ),
+  internal: entry('fatal', 'The relay broke one of its own invariants.', 'Please report it with the log.'),
+} as const satisfies Record<string, CatalogueEntry>;
+
+/** A code of {@link ERROR_CATALOGUE}. */
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
