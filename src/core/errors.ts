@@ -31,7 +31,7 @@ export class RelayError extends Error {
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (let at = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
-    const text = at instanceof Error ? at.message || at.name : String(at);
+    const text = at instanceof Error ? at.message || at.name : typeof at === 'string' ? at : 'unknown error';
     if (!parts.includes(text)) parts.push(text);
     at = at instanceof Error ? at.cause : undefined;
   }

@@ -1,8 +1,6 @@
-/**
- * The interfaces between the parts of the relay. `relay/` sees these only; `app.ts` alone knows what stands behind them.
- */
-import type { OutgoingMessage } from './message.ts';
 import type { RelayError } from './errors.ts';
+import type { Finding } from './finding.ts';
+import type { Address, OutgoingMessage } from './message.ts';
 
 /** What a publisher session tells the relay. Called synchronously; must not throw. */
 export interface PublisherListener {
@@ -55,16 +53,5 @@ export interface Publisher {
    */
   open(listener: PublisherListener, signal: AbortSignal): Promise<PublisherSession>;
   /** Examines the broker for `outbox-relay check`: reachable, authenticated, topics or exchanges there, set-up safe. */
-  check(addresses: readonly OutgoingMessage['address'][], signal: AbortSignal): Promise<readonly Finding[]>;
-}
-
-/** One result of `outbox-relay check`. */
-export interface Finding {
-  readonly status: 'ok' | 'warning' | 'error';
-  /** What was examined, e.g. `postgres.wal_level`. */
-  readonly subject: string;
-  /** What was found, and what was expected. */
-  readonly message: string;
-  /** The exact SQL, setting or command that mends it; absent when nothing is to be mended. */
-  readonly remedy?: string;
+  check(addresses: readonly Address[], signal: AbortSignal): Promise<readonly Finding[]>;
 }

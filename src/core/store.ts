@@ -1,0 +1,59 @@
+/** The outbox table as the relay writes to it: deletions, parked rows, the audit. */
+import type { Lsn } from './lsn.ts';
+import type { RowRef } from './row.ts';
+
+/** A published row that is to be deleted. */
+export interface PublishedRow extends RowRef {
+  /** 32-bit id of the inserting transaction for a streamed row; null for a row that a pass has seen. */
+  readonly xid: number | null;
+}
+
+/** What became of published rows in one delete statement. */
+export interface SettleResult<Row extends PublishedRow = PublishedRow> {
+  /** How many were deleted. */
+  readonly deleted: number;
+  /** Not there and their transaction not visible yet: to be tried again, for ever. */
+  readonly notYetVisible: readonly Row[];
+  /** Not there although visible: somebody else removed them. */
+  readonly missing: readonly Row[];
+  /** Visible, still there and not deleted: a policy or trigger stands in the way, or another session has them locked for deletion. */
+  readonly blocked: readonly Row[];
+}
+
+/** Deletes what was published. */
+export interface Settler {
+  /**
+   * Deletes rows by position and id in one statement.
+   *
+   * @throws RelayError `postgres_*`: then nothing is known, and the same rows can be given again
+   */
+  settle<Row extends PublishedRow>(rows: readonly Row[]): Promise<SettleResult<Row>>;
+}
+
+/** Why a row is set aside: the mark in `<table>_parked`. The row itself stays in the outbox. */
+export interface ParkedMark extends RowRef {
+  readonly destination: string;
+  /** The message key, which waits with the row; null when the row has none (or none could be determined). */
+  readonly key: string | null;
+  readonly code: string;
+  /** In words; never the payload. At most 2000 characters are kept. */
+  readonly reason: string;
+}
+
+/** The parked rows. */
+export interface ParkedStore {
+  /** All marks. */
+  load(): Promise<readonly ParkedMark[]>;
+  /** Sets a row aside; one that is parked already gets one more attempt counted, and the new reason. */
+  park(mark: ParkedMark): Promise<void>;
+  /** Deletes a row and its mark, if there is one, in one transaction: after its dead letter was acknowledged. */
+  bury(ref: RowRef): Promise<void>;
+}
+
+/** The audit of rule 7: finds rows that the stream should have delivered and did not. */
+export interface Auditor {
+  /** The lowest positions now in the table, not parked, at most `limit`, with the insert position of the log after the look. */
+  look(limit: number): Promise<{ readonly present: readonly RowRef[]; readonly insertLsn: Lsn }>;
+  /** Which of these are still there. */
+  stillThere(refs: readonly RowRef[]): Promise<readonly RowRef[]>;
+}

@@ -1,0 +1,20 @@
+import type { ColumnLayout } from './row.ts';
+
+/** A column of the outbox table: its exact name (unquoted) and its type as `format_type()` prints it, e.g. `uuid`. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** The outbox table as configured and as found in the catalog: all that the two lanes need to read it. */
+export interface OutboxTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly position: TableColumn;
+  readonly id: TableColumn;
+  /** The timestamp column that lag is measured by in the table lane; null when the table has none. */
+  readonly createdAt: TableColumn | null;
+  /** The columns whose values a row carries, in the order of `layout.names`. */
+  readonly reads: readonly TableColumn[];
+  readonly layout: ColumnLayout;
+}
