@@ -42,6 +42,11 @@ export const ERROR_CATALOGUE = {
     'Postgres refused the login.',
     'Check user, password and pg_hba.conf; the relay tries again slowly.',
   ),
+  postgres_tls: entry(
+    'configuration',
+    'The TLS connection to Postgres cannot be set up: the server offers none, or its certificate is not trusted.',
+    'Check postgres.tls: mode, ca, and the name in the certificate.',
+  ),
   postgres_query_failed: entry(
     'transient',
     'A statement failed for a reason that may pass (lock timeout, serialization, shutdown, resources).',

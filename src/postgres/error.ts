@@ -1,0 +1,91 @@
+import type { ErrorCode } from '../core/error-catalogue.ts';
+import { RelayError } from '../core/errors.ts';
+
+const BY_STATE: Readonly<Record<string, ErrorCode>> = {
+  '25006': 'postgres_not_primary', // read_only_sql_transaction
+  '3D000': 'postgres_schema', // invalid_catalog_name: no such database
+  '3F000': 'postgres_schema', // invalid_schema_name
+  '42501': 'postgres_permission',
+  '42703': 'postgres_schema', // undefined_column
+  '42704': 'postgres_schema', // undefined_object
+  '42804': 'postgres_schema', // datatype_mismatch
+  '42883': 'postgres_schema', // undefined_function: an operator that a mapped column's type lacks
+  '42809': 'postgres_schema', // wrong_object_type
+  '42P01': 'postgres_schema', // undefined_table
+  '57P01': 'postgres_unreachable', // admin_shutdown
+  '57P02': 'postgres_unreachable', // crash_shutdown
+  '57P03': 'postgres_unreachable', // cannot_connect_now
+  '57P05': 'postgres_unreachable', // idle_session_timeout
+};
+
+const BY_STATE_CLASS: Readonly<Record<string, ErrorCode>> = {
+  '08': 'postgres_unreachable',
+  '28': 'postgres_authentication',
+};
+
+/** errno and resolver codes of a connection that is not to be had, or was lost. */
+const UNREACHABLE =
+  /^(E(CONNREFUSED|CONNRESET|CONNABORTED|PIPE|TIMEDOUT|HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|NOTFOUND|AI_AGAIN|NOENT|ACCES|ADDRNOTAVAIL)|ERR_SOCKET_CLOSED|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END)$/;
+
+/** Node's and OpenSSL's codes of a handshake that fails or a certificate that is not trusted. */
+const TLS =
+  /^(ERR_(SSL|TLS|OSSL)_.*|CERT_.*|UNABLE_TO_.*|(DEPTH_ZERO_)?SELF_SIGNED_CERT.*|DEPTH_ZERO_.*|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)$/;
+
+/** What `pg` itself says without any code, at the version that package-lock.json pins. */
+const BY_TEXT: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/^Connection terminated|^Client (was closed|has encountered)|^timeout expired$/, 'postgres_unreachable'],
+  [/^The server does not support SSL|establishing an SSL connection$/, 'postgres_tls'],
+  [/^SASL: /, 'postgres_authentication'],
+];
+
+/** The SQLSTATE of an error from Postgres, looked for in its causes too; null when there is none. */
+export function sqlState(error: unknown): string | null {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    const code = codeOf(at);
+    // A node errno such as EPIPE has five letters too; a SQLSTATE always has a digit.
+    if (code !== undefined && /^(?=.*[0-9])[0-9A-Z]{5}$/.test(code)) return code;
+  }
+  return null;
+}
+
+/**
+ * Classifies anything thrown by `pg`: by SQLSTATE, else errno, else (where `pg` gives no code) its text. What is not
+ * known is `postgres_query_failed`, hence transient: trying again is always safe here.
+ *
+ * @param doing what failed, in the form 'deleting published rows'; begins the message
+ */
+export function postgresError(error: unknown, doing: string): RelayError {
+  if (error instanceof RelayError) return error;
+  const state = sqlState(error);
+  const text = error instanceof Error ? firstText(error) : String(error);
+  return new RelayError(
+    state === null ? classifyClientError(error) : classifyState(state),
+    `${doing}: ${text}${state === null ? '' : ` (SQLSTATE ${state})`}`,
+    { cause: error },
+  );
+}
+
+function classifyState(state: string): ErrorCode {
+  return BY_STATE[state] ?? BY_STATE_CLASS[state.slice(0, 2)] ?? 'postgres_query_failed';
+}
+
+function classifyClientError(error: unknown): ErrorCode {
+  if (!(error instanceof Error)) return 'postgres_query_failed';
+  const code = codeOf(error);
+  if (code !== undefined && UNREACHABLE.test(code)) return 'postgres_unreachable';
+  if (code !== undefined && TLS.test(code)) return 'postgres_tls';
+  // Node's happy-eyeballs connect: one error an address, the text empty.
+  if (error instanceof AggregateError && error.errors.length > 0) return classifyClientError(error.errors[0]);
+  return BY_TEXT.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'postgres_query_failed';
+}
+
+function firstText(error: Error): string {
+  if (error.message !== '') return error.message;
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
+  return first instanceof Error ? first.message : error.name;
+}
+
+function codeOf(error: Error): string | undefined {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' ? code : undefined;
+}

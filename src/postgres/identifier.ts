@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { RelayError } from '../core/errors.ts';
+
+/** A table by its exact, unquoted names. */
+export interface TableName {
+  readonly schema: string;
+  readonly name: string;
+}
+
+/** Postgres cuts longer names off silently (NAMEDATALEN - 1), and then means another object. In bytes. */
+export const MAX_IDENTIFIER_BYTES = 63;
+
+/**
+ * Quotes a name for use in a statement.
+ *
+ * @throws RelayError `config_invalid` for a name that Postgres cannot hold: empty, over 63 bytes, or with a NUL
+ */
+export function quoteIdentifier(name: string): string {
+  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES)
+    throw new RelayError(
+      'config_invalid',
+      `'${name.replaceAll('\0', '\\0')}' cannot be the name of anything in Postgres`,
+      { remedy: `Use a name of 1 to ${MAX_IDENTIFIER_BYTES} bytes.` },
+    );
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** `"schema"."name"`. @throws RelayError as {@link quoteIdentifier} */
+export function quoteTable(table: TableName): string {
+  return `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+}
+
+/**
+ * Quotes a text constant, right whatever `standard_conforming_strings` says.
+ *
+ * @throws RelayError `config_invalid` for a text with a NUL, which Postgres cannot hold
+ */
+export function quoteLiteral(text: string): string {
+  if (text.includes('\0')) throw new RelayError('config_invalid', 'a text for Postgres must not contain a NUL');
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return quoted.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted;
+}
+
+/** The relay's own tables, beside the outbox table in the same schema. */
+export interface CompanionTables {
+  /** Marks of the rows that are set aside. */
+  readonly parked: TableName;
+  /** Who publishes, and since which epoch. */
+  readonly lease: TableName;
+  /** Which migrations have been applied. */
+  readonly schemaVersion: TableName;
+}
+
+/** The names of the relay's own tables beside `table`; a name that would become too long is cut and told apart by a hash. */
+export function companionTables(table: TableName): CompanionTables {
+  const beside = (suffix: string): TableName => ({ schema: table.schema, name: derivedName(table.name, suffix) });
+  return { parked: beside('_parked'), lease: beside('_lease'), schemaVersion: beside('_schema_version') };
+}
+
+/** `base` + `suffix`, or where that is over 63 bytes, a prefix of `base`, a hash of all of it, and `suffix`. */
+export function derivedName(base: string, suffix: string): string {
+  if (Buffer.byteLength(base + suffix) <= MAX_IDENTIFIER_BYTES) return base + suffix;
+  const ending = `_${createHash('sha256').update(base).digest('hex').slice(0, 8)}${suffix}`;
+  let prefix = base;
+  while (Buffer.byteLength(prefix + ending) > MAX_IDENTIFIER_BYTES) prefix = prefix.replace(/.$/su, '');
+  return prefix + ending;
+}
