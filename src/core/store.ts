@@ -50,10 +50,18 @@ export interface ParkedStore {
   bury(ref: RowRef): Promise<void>;
 }
 
-/** The audit of rule 7: finds rows that the stream should have delivered and did not. */
+/** The audit's looks at the table: it finds rows that the stream should have delivered and did not. */
 export interface Auditor {
-  /** The lowest positions now in the table, not parked, at most `limit`, with the insert position of the log after the look. */
-  look(limit: number): Promise<{ readonly present: readonly RowRef[]; readonly insertLsn: Lsn }>;
-  /** Which of these are still there. */
-  stillThere(refs: readonly RowRef[]): Promise<readonly RowRef[]>;
+  /**
+   * Whether rows that wait behind a parked key of the destination are left out. Not so when the key is a template that
+   * SQL cannot compute; the destination is then not audited while a key of it is parked.
+   */
+  leavesOutParkedKeys(destination: string): boolean;
+  /**
+   * The destination's rows now in the table, lowest position first, without parked rows and keys, at most `limit`; with
+   * the insert position of the log, read after them.
+   */
+  look(destination: string, limit: number): Promise<{ readonly present: readonly RowRef[]; readonly insertLsn: Lsn }>;
+  /** Which of these are still there, parked rows and keys left out again. */
+  stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]>;
 }

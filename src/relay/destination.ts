@@ -1,0 +1,310 @@
+import { backoffDelay } from '../core/backoff.ts';
+import type { TableReader } from '../core/capture.ts';
+import { RelayError } from '../core/errors.ts';
+import type { Lsn } from '../core/lsn.ts';
+import type { Routed, Router } from '../core/routing.ts';
+import type { OutboxRow } from '../core/row.ts';
+import { asRelayError } from './failure.ts';
+import { HoldBuffer } from './hold-buffer.ts';
+import {
+  INITIAL_STATE,
+  needsStream,
+  reduce,
+  takesStream,
+  type DestinationCommand,
+  type DestinationEvent,
+  type DestinationState,
+  type WaitDelay,
+} from './machine.ts';
+import { Outlet, type OutletParts } from './outlet.ts';
+import { runPass, type PassBounds, type PassHost, type PassOutcome } from './pass.ts';
+import type { RoutedTransaction } from './routed.ts';
+import { SkipRule } from './skip-rule.ts';
+import { Timer } from './timer.ts';
+
+/** What a destination is made of. */
+export interface DestinationParts extends OutletParts {
+  /** This destination's own: at most one pass of it is open at a time. */
+  readonly reader: TableReader;
+  readonly router: Router;
+  readonly stream: StreamUse;
+}
+
+/** Bounds and times of a destination. */
+export interface DestinationOptions {
+  readonly pass: PassBounds;
+  /** Milliseconds between passes while polling. */
+  readonly pollIntervalMs: number;
+  /** A backlog of at most so many rows is small enough to begin a handover, and to end it. */
+  readonly handoverRows: number;
+  /** False when `capture.mode` is `polling`. */
+  readonly streamAllowed: boolean;
+}
+
+/** What a destination needs of the stream that all of them share. */
+export interface StreamUse {
+  readonly open: boolean;
+  /** The destination's state has changed: the stream may be needed now, or not any more. */
+  needsChanged(): void;
+  /** Whether there is room has changed for a destination that takes the stream. */
+  roomChanged(destination: Destination): void;
+}
+
+const RETRY = { baseMs: 200, maxMs: 30_000 };
+const RETRY_SLOWLY = { baseMs: 5_000, maxMs: 30_000 };
+/** Between passes of a handover that find nothing and wait for a writer to end. */
+const HANDOVER_PAUSE_MS = 20;
+
+/**
+ * One destination: carries out what its state machine ({@link reduce}) commands, and tells it what became of that.
+ *
+ * Everything asynchronous carries the {@link AbortSignal} under which it was begun; what ends after its signal was
+ * aborted is not told to the machine. So an answer can never be taken for that of a later command: an x0 assigned for
+ * an earlier holding, above all, would end a handover too early.
+ */
+export class Destination {
+  readonly name: string;
+  readonly outlet: Outlet;
+  readonly #parts: DestinationParts;
+  readonly #options: DestinationOptions;
+  readonly #held = new HoldBuffer();
+  readonly #skip = new SkipRule();
+  readonly #timer = new Timer();
+  readonly #events: DestinationEvent[] = [];
+  #dispatching = false;
+  #state: DestinationState = INITIAL_STATE;
+  #since = Date.now();
+  #reason: { event: string; error: RelayError | null } = { event: 'start', error: null };
+  #passing = new AbortController();
+  #holding = new AbortController();
+  #opening = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(parts: DestinationParts, options: DestinationOptions) {
+    this.name = parts.destination;
+    this.#parts = parts;
+    this.#options = options;
+    this.outlet = new Outlet(parts, {
+      progress: () => this.dispatch({ type: 'progress' }),
+      sessionFailed: (error) => this.dispatch({ type: 'session-failed', error }),
+      halt: (error) => this.dispatch({ type: 'halt', error }),
+      roomChanged: () => {
+        if (this.takesStream) parts.stream.roomChanged(this);
+      },
+    });
+  }
+
+  get state(): DestinationState {
+    return this.#state;
+  }
+
+  /** Since when it is in this state (milliseconds since 1970), and why. */
+  get standing(): { readonly since: number; readonly event: string; readonly error: RelayError | null } {
+    return { since: this.#since, ...this.#reason };
+  }
+
+  get heldRows(): number {
+    return this.#held.rows;
+  }
+
+  get takesStream(): boolean {
+    return takesStream(this.#state);
+  }
+
+  get needsStream(): boolean {
+    return needsStream(this.#state);
+  }
+
+  /** Begins: the first session is opened at once. */
+  start(): void {
+    this.dispatch({ type: 'timer' });
+  }
+
+  /** Takes nothing more from either lane; what is in flight goes on being published and deleted. */
+  stopTaking(): void {
+    this.#timer.clear();
+    this.#passing.abort();
+    this.#letGo();
+    this.#state = { name: 'halted' };
+  }
+
+  /** Ends the session too. Resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    this.stopTaking();
+    this.#opening.abort();
+    await Promise.all([this.outlet.stop(), this.#running]);
+  }
+
+  /** This destination's part of a streamed transaction, in log order. Let go unless the stream is taken. */
+  transaction(transaction: RoutedTransaction): void {
+    if (!this.takesStream) return;
+    if (this.#skip.skips(transaction)) {
+      this.#parts.telemetry.skipped(1);
+      return;
+    }
+    if (this.#state.name === 'streaming') {
+      this.outlet.publish(transaction.rows);
+      return;
+    }
+    this.#held.hold(transaction);
+    this.outlet.setHeldBytes(this.#held.bytes);
+    if (this.#held.bytes > this.#parts.memoryBytes / 2) {
+      const message = `more than ${this.#parts.memoryBytes / 2} bytes came by the stream during the handover`;
+      this.dispatch({ type: 'buffer-full', error: new RelayError('buffer_full', message) });
+    }
+  }
+
+  /** The stream has told every transaction that commits below `lsn`. */
+  streamPassed(lsn: Lsn): void {
+    if (this.#skip.active) this.#skip.streamPassed(lsn);
+  }
+
+  /** Feeds the state machine and carries out what it commands. May be called from within a command. */
+  dispatch(event: DestinationEvent): void {
+    this.#events.push(event);
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#step(next);
+    } finally {
+      this.#dispatching = false;
+    }
+  }
+
+  #step(event: DestinationEvent): void {
+    const { handoverRows, streamAllowed } = this.#options;
+    const before = this.#state;
+    const context = { streamOpen: this.#parts.stream.open, streamAllowed, handoverRows };
+    const { state, commands } = reduce(before, event, context);
+    this.#state = state;
+    if (state.name !== before.name) {
+      const error = 'error' in event ? event.error : null;
+      this.#timer.clear();
+      this.#since = Date.now();
+      this.#reason = { event: event.type, error };
+      this.#parts.telemetry.transition(before.name, state.name, event.type, error);
+    }
+    for (const command of commands) this.#execute(command);
+    if (needsStream(state) !== needsStream(before)) this.#parts.stream.needsChanged();
+  }
+
+  #execute(command: DestinationCommand): void {
+    switch (command.type) {
+      case 'open-session':
+        this.#open();
+        break;
+      case 'close-session':
+        this.#opening.abort();
+        this.outlet.close();
+        break;
+      case 'start-pass':
+        this.#timer.clear();
+        this.#startPass();
+        break;
+      case 'cancel-pass':
+        this.#passing.abort();
+        break;
+      case 'hold':
+        this.#holding = new AbortController();
+        break;
+      case 'assign-xid':
+        this.#assignXid();
+        break;
+      case 'publish-held':
+        for (const transaction of this.#held.take()) this.outlet.publish(transaction.rows);
+        this.outlet.setHeldBytes(0);
+        break;
+      case 'let-go':
+        this.#letGo();
+        break;
+      case 'wait':
+        this.#timer.set(this.#delay(command.delay), () => this.dispatch({ type: 'timer' }));
+        break;
+    }
+  }
+
+  #open(): void {
+    this.#opening = new AbortController();
+    const { signal } = this.#opening;
+    this.outlet.open(signal).then(
+      (opened) => {
+        if (opened && !signal.aborted) this.dispatch({ type: 'opened' });
+      },
+      (error: unknown) => {
+        if (signal.aborted) return;
+        this.dispatch({ type: 'open-failed', error: asRelayError(error, 'opening a session with the broker') });
+      },
+    );
+  }
+
+  /** Passes never overlap: one that was cancelled has ended its transaction before the next begins. */
+  #startPass(): void {
+    this.#passing = new AbortController();
+    const { signal } = this.#passing;
+    this.#running = this.#running.then(async () => {
+      const begun = performance.now();
+      try {
+        const outcome = await runPass(this.#passHost(), this.#options.pass, signal);
+        this.#parts.telemetry.passEnded(outcome, performance.now() - begun);
+        if (!signal.aborted) this.#passEnded(outcome);
+      } catch (error) {
+        if (!signal.aborted) this.dispatch({ type: 'pass-failed', error: asRelayError(error, 'reading the table') });
+      }
+    });
+  }
+
+  #passEnded(outcome: PassOutcome): void {
+    if (outcome.complete && this.#state.name === 'handover') {
+      this.#parts.telemetry.skipped(this.#held.dropVisible(outcome.snapshot));
+      this.#skip.passCompleted(outcome.snapshot, outcome.insertLsn);
+      this.outlet.setHeldBytes(this.#held.bytes);
+    }
+    const { complete, snapshot, taken } = outcome;
+    this.dispatch({ type: 'pass-ended', complete, snapshot, taken, held: this.#held.rows });
+  }
+
+  #passHost(): PassHost {
+    return {
+      destination: this.name,
+      reader: this.#parts.reader,
+      room: this.outlet.room,
+      inFlight: () => this.outlet.ledger.sent + this.outlet.ledger.undeleted,
+      begin: () => this.outlet.parked.applyReleases(),
+      take: (rows) => this.outlet.publish(this.#own(rows)),
+    };
+  }
+
+  #own(rows: readonly OutboxRow[]): readonly Routed[] {
+    return rows.map((row) => this.#parts.router.route(row)).filter(({ destination }) => destination === this.name);
+  }
+
+  #assignXid(): void {
+    const { signal } = this.#holding;
+    this.#parts.reader.assignXid().then(
+      (xid) => {
+        if (!signal.aborted) this.dispatch({ type: 'xid-assigned', xid });
+      },
+      (error: unknown) => {
+        if (!signal.aborted) this.dispatch({ type: 'xid-failed', error: asRelayError(error, 'assigning x0') });
+      },
+    );
+  }
+
+  #letGo(): void {
+    this.#holding.abort();
+    this.#held.clear();
+    this.#skip.reset();
+    this.outlet.setHeldBytes(0);
+  }
+
+  #delay(delay: WaitDelay): number {
+    switch (delay.kind) {
+      case 'poll':
+        return this.#options.pollIntervalMs;
+      case 'handover':
+        return HANDOVER_PAUSE_MS;
+      case 'backoff':
+        return 1 + backoffDelay(delay.slowly ? RETRY_SLOWLY : RETRY, delay.attempt);
+    }
+  }
+}

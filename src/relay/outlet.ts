@@ -1,0 +1,195 @@
+import { RelayError } from '../core/errors.ts';
+import type { OutgoingMessage } from '../core/message.ts';
+import type { Publisher, PublisherListener, PublisherSession } from '../core/publisher.ts';
+import type { Routed, Router } from '../core/routing.ts';
+import type { ParkedStore, PublishedRow } from '../core/store.ts';
+import { Ledger } from './ledger.ts';
+import { ParkedKeys } from './parked-keys.ts';
+import { Quarantine } from './quarantine.ts';
+import { Room } from './room.ts';
+import type { Settling, SettlingOwner } from './settling.ts';
+import type { DestinationTelemetry } from './telemetry.ts';
+
+/** What an outlet is made of. */
+export interface OutletParts {
+  readonly destination: string;
+  readonly publisher: Publisher;
+  readonly router: Router;
+  readonly parkedStore: ParkedStore;
+  readonly settling: Settling;
+  readonly telemetry: DestinationTelemetry;
+  /** Bytes that may be held and sent. */
+  readonly memoryBytes: number;
+  /** Published rows that may wait for their deletion. */
+  readonly undeletedRows: number;
+}
+
+/** Who is told of what the outlet cannot decide. Called synchronously. */
+export interface OutletHost {
+  /** The session's first acknowledgement. */
+  progress(): void;
+  sessionFailed(error: RelayError): void;
+  /** The destination must stand still: `onError: halt`, or deletions that are blocked. */
+  halt(error: RelayError): void;
+  /** Whether there is room may have changed. */
+  roomChanged(): void;
+}
+
+const CLOSE_DEADLINE_MS = 2_000;
+
+/**
+ * A destination's way out: from routed rows to their deletion. Holds the publisher's session, knows what is in flight,
+ * leaves out what is parked, and sets aside what the broker refuses.
+ */
+export class Outlet implements SettlingOwner {
+  readonly ledger = new Ledger();
+  readonly parked = new ParkedKeys();
+  readonly room: Room;
+  readonly #parts: OutletParts;
+  readonly #host: OutletHost;
+  readonly #quarantine: Quarantine;
+  #session: PublisherSession | null = null;
+  /** Callbacks of sessions that have been given up are told by it, and ignored. */
+  #epoch = 0;
+  #progressed = false;
+  #heldBytes = 0;
+  #undeletedLimitTold = false;
+  readonly #quiet: (() => void)[] = [];
+  #closing: Promise<void> = Promise.resolve();
+
+  constructor(parts: OutletParts, host: OutletHost) {
+    this.#parts = parts;
+    this.#host = host;
+    this.room = new Room(parts.memoryBytes, parts.undeletedRows);
+    this.#quarantine = new Quarantine(parts, this.ledger, this.parked, {
+      halt: (error) => host.halt(error),
+      changed: () => this.#updateRoom(),
+      uses: (session) => session === this.#session,
+    });
+  }
+
+  /** Opens a session. Resolves with false when {@link close} was called meanwhile. */
+  async open(signal: AbortSignal): Promise<boolean> {
+    const epoch = ++this.#epoch;
+    this.#progressed = false;
+    await this.#closing;
+    const session = await this.#parts.publisher.open(this.#listen(epoch), signal);
+    if (epoch !== this.#epoch) {
+      await session.close(CLOSE_DEADLINE_MS);
+      return false;
+    }
+    this.#session = session;
+    return true;
+  }
+
+  /** Gives the session up. What was sent and not acknowledged is forgotten: the table has it. Idempotent. */
+  close(): void {
+    this.#epoch++;
+    const session = this.#session;
+    this.#session = null;
+    this.#parts.telemetry.forgotten(this.ledger.forgetSent());
+    if (session !== null) this.#closing = session.close(CLOSE_DEADLINE_MS);
+    this.#updateRoom();
+  }
+
+  /** Resolves when nothing that was sent waits for its acknowledgement any more. */
+  whenAcknowledged(): Promise<void> {
+    if (this.ledger.sent === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#quiet.push(resolve));
+  }
+
+  /** Ends all that goes on beside sessions, and resolves when the last session has been closed. */
+  async stop(): Promise<void> {
+    this.close();
+    this.#quarantine.stop();
+    await this.#closing;
+  }
+
+  /**
+   * Publishes rows in the order given, but for those in flight, parked, or behind a parked row of their key; rows at
+   * fault are set aside.
+   *
+   * @returns how many were taken
+   */
+  publish(rows: readonly Routed[]): number {
+    const session = this.#session;
+    if (session === null) return 0;
+    let batch: OutgoingMessage[] = [];
+    let taken = 0;
+    for (const routed of rows) {
+      const key = routed.message === null ? routed.key : routed.message.key;
+      if (this.ledger.has(routed.row) || this.parked.leavesOut(routed.row, key)) continue;
+      taken++;
+      if (routed.message !== null) {
+        this.ledger.send(routed.message);
+        batch.push(routed.message);
+        continue;
+      }
+      // what is before it in the batch must be with the session before the fault can be dealt with
+      if (batch.length > 0) session.enqueue(batch);
+      batch = [];
+      if (session !== this.#session) return taken;
+      this.#quarantine.rowAtFault(routed, session);
+    }
+    if (batch.length > 0) session.enqueue(batch);
+    this.#updateRoom();
+    return taken;
+  }
+
+  /** Tells how much is held from the stream, which counts against the same room. */
+  setHeldBytes(bytes: number): void {
+    this.#heldBytes = bytes;
+    this.#updateRoom();
+  }
+
+  settled(row: PublishedRow): void {
+    this.ledger.forget(row);
+    if (this.room.full) this.#updateRoom();
+  }
+
+  deletionBlocked(error: RelayError): void {
+    this.#host.halt(error);
+  }
+
+  #listen(epoch: number): PublisherListener {
+    const current = (): boolean => epoch === this.#epoch;
+    return {
+      acknowledged: (messages) => {
+        if (current()) this.#acknowledged(messages);
+      },
+      refused: (message, fault) => {
+        if (current() && this.#session !== null) this.#quarantine.refused(message, fault, this.#session);
+      },
+      retrying: (error, messages) => {
+        if (current()) this.#parts.telemetry.retrying(error, messages);
+      },
+      failed: (error) => {
+        if (current()) this.#host.sessionFailed(error);
+      },
+    };
+  }
+
+  #acknowledged(messages: readonly OutgoingMessage[]): void {
+    const rows = messages.map((message) => message.row).filter((row) => this.ledger.acknowledge(row));
+    this.#parts.telemetry.acknowledged(rows);
+    this.#parts.settling.push(rows, this);
+    this.#updateRoom();
+    if (this.#progressed) return;
+    this.#progressed = true;
+    this.#host.progress();
+  }
+
+  #updateRoom(): void {
+    const { undeleted, sentBytes } = this.ledger;
+    const limitReached = undeleted >= this.#parts.undeletedRows;
+    if (limitReached && !this.#undeletedLimitTold) {
+      this.#parts.telemetry.failed(
+        new RelayError('undeleted_limit', `${undeleted} published rows wait for their deletion; publishing pauses`),
+      );
+    }
+    this.#undeletedLimitTold = limitReached;
+    if (this.ledger.sent === 0) for (const resolve of this.#quiet.splice(0)) resolve();
+    this.room.update(sentBytes + this.#heldBytes, undeleted);
+    this.#host.roomChanged();
+  }
+}

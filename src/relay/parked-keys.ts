@@ -1,0 +1,99 @@
+import type { RowRef } from '../core/row.ts';
+import type { ParkedMark } from '../core/store.ts';
+
+interface Parked {
+  readonly mark: ParkedMark;
+  /** The reading of the table from which on a missing mark means that it was removed; null while it is being written. */
+  writtenBefore: number | null;
+}
+
+const rowKey = (ref: RowRef): string => `${ref.position}/${ref.id}`;
+
+/**
+ * What one destination leaves out: parked rows, and the keys that wait behind them. A copy of the marks in the table,
+ * which other sessions may remove (`outbox-relay parked retry`).
+ *
+ * A removed mark does not count at once: rows of the key that a running pass or the stream meets after it would
+ * overtake those it has already left out. It counts from the start of the next pass, which reads from the bottom.
+ */
+export class ParkedKeys {
+  readonly #parked = new Map<string, Parked>();
+  readonly #marksOfKey = new Map<string, number>();
+  #released: string[] = [];
+  #reading = 0;
+
+  /** Rows parked. */
+  get size(): number {
+    return this.#parked.size;
+  }
+
+  /** Whether a row is left out: parked itself, or behind a parked row of its key. */
+  leavesOut(ref: RowRef, key: string | null): boolean {
+    if (this.#parked.size === 0) return false;
+    return (key !== null && this.#marksOfKey.has(key)) || this.#parked.has(rowKey(ref));
+  }
+
+  /** Parks a row, from now on, before its mark is written. */
+  park(mark: ParkedMark): void {
+    this.#add(mark, null);
+  }
+
+  /** The row's mark is in the table. */
+  written(ref: RowRef): void {
+    const parked = this.#parked.get(rowKey(ref));
+    if (parked !== undefined) parked.writtenBefore = this.#reading + 1;
+  }
+
+  /** A row parked by this relay is gone for good: buried with its mark. */
+  remove(ref: RowRef): void {
+    this.#remove(rowKey(ref));
+  }
+
+  /** To be called before the marks are read from the table; gives the reading's number for {@link read}. */
+  beginReading(): number {
+    return ++this.#reading;
+  }
+
+  /**
+   * Takes in what the table says. Marks that are new are parked at once; those that are gone, and had been written
+   * before the reading began, are released at the next {@link applyReleases}.
+   *
+   * @returns how many were released
+   */
+  read(reading: number, marks: readonly ParkedMark[]): number {
+    const present = new Set<string>();
+    for (const mark of marks) {
+      const name = rowKey(mark);
+      present.add(name);
+      if (!this.#parked.has(name)) this.#add(mark, reading);
+    }
+    this.#released = [...this.#parked]
+      .filter(([name, { writtenBefore }]) => !present.has(name) && writtenBefore !== null && writtenBefore <= reading)
+      .map(([name]) => name);
+    return this.#released.length;
+  }
+
+  /** Lets released keys in again. To be called at the start of a pass, before its snapshot. */
+  applyReleases(): void {
+    for (const name of this.#released) this.#remove(name);
+    this.#released = [];
+  }
+
+  #add(mark: ParkedMark, writtenBefore: number | null): void {
+    const name = rowKey(mark);
+    if (this.#parked.has(name)) return;
+    this.#parked.set(name, { mark, writtenBefore });
+    if (mark.key !== null) this.#marksOfKey.set(mark.key, (this.#marksOfKey.get(mark.key) ?? 0) + 1);
+  }
+
+  #remove(name: string): void {
+    const parked = this.#parked.get(name);
+    if (parked === undefined) return;
+    this.#parked.delete(name);
+    const { key } = parked.mark;
+    if (key === null) return;
+    const left = (this.#marksOfKey.get(key) ?? 1) - 1;
+    if (left === 0) this.#marksOfKey.delete(key);
+    else this.#marksOfKey.set(key, left);
+  }
+}

@@ -1,0 +1,174 @@
+import type { StreamSource, TableReader } from '../core/capture.ts';
+import type { Publisher } from '../core/publisher.ts';
+import type { Router } from '../core/routing.ts';
+import type { Auditor, ParkedStore, Settler } from '../core/store.ts';
+import { auditDestination } from './audit.ts';
+import { Destination, type DestinationOptions } from './destination.ts';
+import { asRelayError } from './failure.ts';
+import { Settling } from './settling.ts';
+import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
+import type { RelayTelemetry } from './telemetry.ts';
+import { Timer } from './timer.ts';
+
+/** What a relay is made of. */
+export interface RelayParts {
+  readonly destinations: readonly RelayDestination[];
+  readonly streamSource: StreamSource;
+  readonly router: Router;
+  readonly settler: Settler;
+  readonly parkedStore: ParkedStore;
+  readonly auditor: Auditor;
+  readonly telemetry: RelayTelemetry;
+}
+
+/** One destination's own parts. */
+export interface RelayDestination {
+  readonly name: string;
+  readonly publisher: Publisher;
+  readonly reader: TableReader;
+}
+
+/** Bounds and times of a relay. */
+export interface RelayOptions extends Omit<DestinationOptions, 'streamAllowed'> {
+  /** False: polling only. */
+  readonly streamAllowed: boolean;
+  /** For all that is in flight or held, shared evenly by the destinations, in bytes. */
+  readonly memoryBytes: number;
+  /** Published rows that may wait for their deletion, shared evenly by the destinations. */
+  readonly undeletedRows: number;
+  readonly stream: StreamHubOptions;
+  /** Milliseconds between audits while streaming. */
+  readonly auditIntervalMs: number;
+  /** Milliseconds between readings of the parked rows, which other sessions may change. */
+  readonly parkedIntervalMs: number;
+}
+
+/**
+ * The relay while it leads: all destinations, the stream they share, the deletion of what they published, the audit.
+ * Made anew for each time of leadership, so that nothing stale can survive one.
+ */
+export class Relay {
+  readonly destinations: readonly Destination[];
+  readonly stream: StreamHub;
+  readonly #parts: RelayParts;
+  readonly #options: RelayOptions;
+  readonly #settling: Settling;
+  readonly #auditTimer = new Timer();
+  readonly #parkedTimer = new Timer();
+  #stopped = false;
+
+  constructor(parts: RelayParts, options: RelayOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    const { router, telemetry, parkedStore } = parts;
+    this.stream = new StreamHub(parts.streamSource, router, telemetry, options.stream);
+    this.#settling = new Settling(parts.settler, telemetry.settling);
+    const share = parts.destinations.length;
+    this.destinations = parts.destinations.map(({ name, publisher, reader }) => {
+      const destination = new Destination(
+        {
+          destination: name,
+          publisher,
+          reader,
+          router,
+          parkedStore,
+          settling: this.#settling,
+          telemetry: telemetry.destination(name),
+          stream: this.stream,
+          memoryBytes: Math.floor(options.memoryBytes / share),
+          undeletedRows: Math.ceil(options.undeletedRows / share),
+        },
+        options,
+      );
+      this.stream.add(destination);
+      return destination;
+    });
+  }
+
+  /** Rows published and not yet deleted. */
+  get undeleted(): number {
+    return this.#settling.unsettled;
+  }
+
+  /**
+   * Begins. The parked rows are read before anything else: a key that waits must not be overtaken.
+   *
+   * @throws RelayError when they cannot be read
+   */
+  async start(): Promise<void> {
+    await this.#readParked();
+    if (this.#stopped) return;
+    for (const destination of this.destinations) destination.start();
+    this.#scheduleAudit();
+    this.#scheduleParked();
+  }
+
+  /**
+   * Ends in two stages: nothing more is captured, and what is in flight is published and deleted until `deadlineMs` have
+   * passed or `signal` is aborted; then the rest is given up, which the next start reads from the table again.
+   */
+  async stop(deadlineMs: number, signal: AbortSignal): Promise<void> {
+    this.#stopCapture();
+    const streamClosed = this.stream.stop();
+    await this.#drained(AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]));
+    await this.#end(streamClosed);
+  }
+
+  /** Ends at once: leadership is lost, another relay may have begun. */
+  async abort(): Promise<void> {
+    this.#stopCapture();
+    await this.#end(this.stream.stop());
+  }
+
+  #stopCapture(): void {
+    this.#stopped = true;
+    this.#auditTimer.clear();
+    this.#parkedTimer.clear();
+    for (const destination of this.destinations) destination.stopTaking();
+  }
+
+  async #end(streamClosed: Promise<void>): Promise<void> {
+    this.#settling.stop();
+    await Promise.all([streamClosed, ...this.destinations.map((destination) => destination.stop())]);
+  }
+
+  /** What is sent becomes unsettled when it is acknowledged, and is gone when it is deleted. */
+  async #drained(signal: AbortSignal): Promise<void> {
+    const sent = Promise.all(this.destinations.map(({ outlet }) => outlet.whenAcknowledged()));
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([aborted, sent.then(() => this.#settling.whenIdle())]);
+  }
+
+  #scheduleAudit(): void {
+    this.#auditTimer.set(this.#options.auditIntervalMs, () => {
+      const { auditor, telemetry } = this.#parts;
+      const audits = this.destinations.map((each) => auditDestination(auditor, each, this.stream, telemetry));
+      void Promise.all(audits).then(() => {
+        if (!this.#stopped) this.#scheduleAudit();
+      });
+    });
+  }
+
+  #scheduleParked(): void {
+    this.#parkedTimer.set(this.#options.parkedIntervalMs, () => {
+      void this.#readParked()
+        .catch((error: unknown) => this.#parts.telemetry.failed(asRelayError(error, 'reading the parked rows')))
+        .then(() => {
+          if (!this.#stopped) this.#scheduleParked();
+        });
+    });
+  }
+
+  async #readParked(): Promise<void> {
+    const readings = this.destinations.map(({ outlet }) => outlet.parked.beginReading());
+    const marks = await this.#parts.parkedStore.load();
+    this.destinations.forEach((destination, at) => {
+      const own = marks.filter((mark) => mark.destination === destination.name);
+      const released = destination.outlet.parked.read(readings[at] ?? 0, own);
+      if (released > 0) destination.dispatch({ type: 'keys-released' });
+    });
+  }
+}

@@ -1,0 +1,147 @@
+import { backoffDelay } from '../core/backoff.ts';
+import { RelayError } from '../core/errors.ts';
+import type { PublishedRow, Settler } from '../core/store.ts';
+import { asRelayError } from './failure.ts';
+import { Timer } from './timer.ts';
+
+/** Whose rows are deleted: told what becomes of each. */
+export interface SettlingOwner {
+  /** The row is gone from the table. */
+  settled(row: PublishedRow): void;
+  /** Rows cannot be deleted: a configuration error, by which the destination halts. */
+  deletionBlocked(error: RelayError): void;
+}
+
+/** What settling tells for metrics and log. */
+export interface SettlingObserver {
+  deleted(rows: number): void;
+  /** Not visible yet, tried again: normal at low latency, and while a synchronous standby is waited for. */
+  notYetVisible(rows: number): void;
+  /** Removed by somebody else. */
+  missing(rows: number): void;
+  failed(error: RelayError): void;
+}
+
+interface SettlingRow extends PublishedRow {
+  readonly owner: SettlingOwner;
+}
+
+const BATCH = 1000;
+const FAILURE_BACKOFF = { baseMs: 100, maxMs: 5000 };
+/** A transaction becomes visible within milliseconds of its decoding, unless a standby is waited for. */
+const VISIBILITY_BACKOFF = { baseMs: 10, maxMs: 100 };
+
+/**
+ * Deletes what was published: one statement at a time, as many rows as have gathered meanwhile, at most 1,000.
+ *
+ * A statement that failed is repeated with the same rows. Rows that are missing after a repetition may have been deleted
+ * by the first try, so they count as deleted; otherwise somebody else removed them, which is told.
+ */
+export class Settling {
+  readonly #settler: Settler;
+  readonly #observer: SettlingObserver;
+  #queue: SettlingRow[] = [];
+  #invisible: SettlingRow[] = [];
+  #invisibleRounds = 0;
+  readonly #invisibleTimer = new Timer();
+  #busy = false;
+  #stopped = false;
+  #unsettled = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(settler: Settler, observer: SettlingObserver) {
+    this.#settler = settler;
+    this.#observer = observer;
+  }
+
+  /** Rows waiting for their deletion, those in the running statement included. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  /** Takes rows that a broker has acknowledged. The rows' values are not kept. */
+  push(rows: readonly PublishedRow[], owner: SettlingOwner): void {
+    for (const { position, id, xid } of rows) this.#queue.push({ position, id, xid, owner });
+    this.#unsettled += rows.length;
+    this.#pump();
+  }
+
+  /** Resolves when nothing waits any more. */
+  whenIdle(): Promise<void> {
+    if (this.#unsettled === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Begins no further statement. What is not deleted is published again after the next start. */
+  stop(): void {
+    this.#stopped = true;
+    this.#invisibleTimer.clear();
+  }
+
+  #pump(): void {
+    if (this.#busy || this.#stopped || this.#queue.length === 0) return;
+    const batch = this.#queue.length <= BATCH ? this.#queue : this.#queue.slice(0, BATCH);
+    this.#queue = this.#queue.length <= BATCH ? [] : this.#queue.slice(BATCH);
+    this.#busy = true;
+    void this.#settle(batch).finally(() => {
+      this.#busy = false;
+      this.#pump();
+    });
+  }
+
+  async #settle(batch: readonly SettlingRow[]): Promise<void> {
+    for (let attempt = 0; !this.#stopped; attempt++) {
+      try {
+        const result = await this.#settler.settle(batch);
+        this.#finish(batch, result.notYetVisible, result.missing, result.blocked, attempt > 0);
+        return;
+      } catch (error) {
+        this.#observer.failed(asRelayError(error, 'deleting published rows'));
+        await new Promise((resolve) => setTimeout(resolve, backoffDelay(FAILURE_BACKOFF, attempt)));
+      }
+    }
+  }
+
+  #finish(
+    batch: readonly SettlingRow[],
+    notYetVisible: readonly SettlingRow[],
+    missing: readonly SettlingRow[],
+    blocked: readonly SettlingRow[],
+    inDoubt: boolean,
+  ): void {
+    const kept = new Set<SettlingRow>([...notYetVisible, ...blocked]);
+    for (const row of batch) if (!kept.has(row)) row.owner.settled(row);
+    const foreign = inDoubt ? 0 : missing.length;
+    if (foreign > 0) this.#observer.missing(foreign);
+    this.#observer.deleted(batch.length - kept.size - foreign);
+    this.#unsettled -= batch.length - notYetVisible.length;
+    if (notYetVisible.length > 0) this.#tryLater(notYetVisible);
+    else this.#invisibleRounds = 0;
+    this.#tellBlocked(blocked);
+    if (this.#unsettled === 0) {
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  #tryLater(rows: readonly SettlingRow[]): void {
+    this.#observer.notYetVisible(rows.length);
+    this.#invisible.push(...rows);
+    if (this.#invisibleTimer.running) return;
+    this.#invisibleTimer.set(5 + backoffDelay(VISIBILITY_BACKOFF, this.#invisibleRounds++), () => {
+      this.#queue.push(...this.#invisible.splice(0));
+      this.#pump();
+    });
+  }
+
+  #tellBlocked(blocked: readonly SettlingRow[]): void {
+    for (const owner of new Set(blocked.map((row) => row.owner))) {
+      const [first] = blocked.filter((row) => row.owner === owner);
+      owner.deletionBlocked(
+        new RelayError(
+          'delete_blocked',
+          `the published row at position ${first?.position} is there and cannot be deleted`,
+        ),
+      );
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import { backoffDelay } from '../core/backoff.ts';
+import type { Stream, StreamSource, StreamedTransaction } from '../core/capture.ts';
+import { RelayError } from '../core/errors.ts';
+import type { Lsn } from '../core/lsn.ts';
+import type { Router } from '../core/routing.ts';
+import type { Destination, StreamUse } from './destination.ts';
+import { asRelayError } from './failure.ts';
+import { routeTransaction } from './routed.ts';
+import type { RelayTelemetry } from './telemetry.ts';
+import { Timer } from './timer.ts';
+
+/** Times of the stream, in milliseconds. */
+export interface StreamHubOptions {
+  /** How long to wait before replication is tried again when it is not to be had. */
+  readonly retryMs: number;
+  /** How long the stream may stand still for a destination without room before the destination has to let go of it. */
+  readonly stallMs: number;
+}
+
+const REOPEN = { baseMs: 100, maxMs: 15_000 };
+
+/**
+ * The one stream for all destinations: open while any of them needs it, closed else, so that no log is retained for
+ * nobody. Gives each destination its part of every transaction.
+ *
+ * Back-pressure: a destination that has no room left stops the stream if it is the only one that takes it. If others
+ * take it too, they must not wait for it: it lets go, and reads the table.
+ */
+export class StreamHub implements StreamUse {
+  readonly #source: StreamSource;
+  readonly #router: Router;
+  readonly #telemetry: RelayTelemetry;
+  readonly #options: StreamHubOptions;
+  readonly #destinations = new Map<string, Destination>();
+  readonly #retry = new Timer();
+  readonly #stall = new Timer();
+  #stream: Stream | null = null;
+  #opening: AbortController | null = null;
+  #closing: Promise<void> = Promise.resolve();
+  #failures = 0;
+  #position: Lsn = 0n;
+  #stopped = false;
+  #watchers: { readonly lsn: Lsn; readonly resolve: (passed: boolean) => void }[] = [];
+
+  constructor(source: StreamSource, router: Router, telemetry: RelayTelemetry, options: StreamHubOptions) {
+    this.#source = source;
+    this.#router = router;
+    this.#telemetry = telemetry;
+    this.#options = options;
+  }
+
+  /** Makes a destination known. All must be known before the first needs the stream. */
+  add(destination: Destination): void {
+    this.#destinations.set(destination.name, destination);
+  }
+
+  get open(): boolean {
+    return this.#stream !== null;
+  }
+
+  /** The slot of the open stream. */
+  get slotName(): string | null {
+    return this.#stream?.slotName ?? null;
+  }
+
+  needsChanged(): void {
+    const needed = [...this.#destinations.values()].some((destination) => destination.needsStream);
+    if (needed && !this.#stopped && this.#stream === null && this.#opening === null && !this.#retry.running)
+      this.#open();
+    if (!needed) this.#close();
+    this.#balance();
+  }
+
+  roomChanged(destination: Destination): void {
+    if (destination.state.name !== 'streaming') return;
+    if (destination.outlet.room.full && this.#takers().some((other) => other !== destination)) this.#letGo(destination);
+    else this.#balance();
+  }
+
+  /** Resolves with true once the stream has told all that commits below `lsn`, with false when it ends before. */
+  whenPassed(lsn: Lsn): Promise<boolean> {
+    if (this.#stream === null) return Promise.resolve(false);
+    if (this.#position >= lsn) return Promise.resolve(true);
+    return new Promise((resolve) => this.#watchers.push({ lsn, resolve }));
+  }
+
+  /** Closes the stream for good. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry.clear();
+    this.#close();
+    await this.#closing;
+  }
+
+  #takers(): readonly Destination[] {
+    return [...this.#destinations.values()].filter((destination) => destination.takesStream);
+  }
+
+  #open(): void {
+    const opening = new AbortController();
+    this.#opening = opening;
+    const listener = {
+      transaction: (transaction: StreamedTransaction) => {
+        if (!opening.signal.aborted) this.#transaction(transaction);
+      },
+      progress: (lsn: Lsn) => {
+        if (!opening.signal.aborted) this.#progress(lsn);
+      },
+      ended: (error: RelayError) => {
+        if (!opening.signal.aborted) this.#ended(error);
+      },
+    };
+    this.#closing
+      .then(() => this.#source.open(listener, opening.signal))
+      .then(
+        (stream) => {
+          if (opening.signal.aborted) this.#closing = stream.close();
+          else this.#opened(stream);
+        },
+        (error: unknown) => {
+          if (!opening.signal.aborted) this.#unavailable(asRelayError(error, 'opening the replication stream'));
+        },
+      );
+  }
+
+  #opened(stream: Stream): void {
+    this.#stream = stream;
+    this.#position = 0n;
+    this.#telemetry.streamOpened(stream.slotName);
+    for (const destination of this.#destinations.values()) destination.dispatch({ type: 'stream-opened' });
+    this.needsChanged();
+  }
+
+  #unavailable(error: RelayError): void {
+    this.#opening = null;
+    const delay = error.retryable ? 1 + backoffDelay(REOPEN, this.#failures++) : this.#options.retryMs;
+    this.#telemetry.streamUnavailable(error, delay);
+    this.#retry.set(delay, () => this.needsChanged());
+  }
+
+  #ended(error: RelayError): void {
+    this.#forgetStream();
+    this.#telemetry.streamEnded(error);
+    this.#retry.set(1 + backoffDelay(REOPEN, this.#failures++), () => this.needsChanged());
+    for (const destination of this.#destinations.values()) destination.dispatch({ type: 'stream-ended', error });
+  }
+
+  #close(): void {
+    const stream = this.#stream;
+    this.#opening?.abort();
+    this.#forgetStream();
+    if (stream !== null) this.#closing = stream.close();
+  }
+
+  #forgetStream(): void {
+    this.#opening = null;
+    this.#stream = null;
+    this.#stall.clear();
+    for (const { resolve } of this.#watchers.splice(0)) resolve(false);
+  }
+
+  #transaction(transaction: StreamedTransaction): void {
+    this.#telemetry.streamed(1, transaction.rows.length, transaction.bytes);
+    for (const [name, part] of routeTransaction(this.#router, transaction)) {
+      this.#destinations.get(name)?.transaction(part);
+    }
+  }
+
+  #progress(lsn: Lsn): void {
+    this.#position = lsn;
+    this.#failures = 0;
+    for (const destination of this.#destinations.values()) destination.streamPassed(lsn);
+    if (this.#watchers.length === 0) return;
+    const passed = this.#watchers.filter((watcher) => watcher.lsn <= lsn);
+    this.#watchers = this.#watchers.filter((watcher) => watcher.lsn > lsn);
+    for (const { resolve } of passed) resolve(true);
+  }
+
+  /** Stops the stream while a taker has no room, and lets it run else. */
+  #balance(): void {
+    const full = this.#takers().some(({ state, outlet }) => state.name === 'streaming' && outlet.room.full);
+    if (this.#stream === null) return;
+    if (!full) {
+      this.#stall.clear();
+      this.#stream.resume();
+      return;
+    }
+    this.#stream.pause();
+    if (this.#stall.running) return;
+    this.#stall.set(this.#options.stallMs, () => {
+      for (const destination of this.#takers()) {
+        if (destination.outlet.room.full) this.#letGo(destination);
+      }
+    });
+  }
+
+  #letGo(destination: Destination): void {
+    const message = `destination ${destination.name} has no room left for what the stream brings`;
+    destination.dispatch({ type: 'buffer-full', error: new RelayError('buffer_full', message) });
+  }
+}

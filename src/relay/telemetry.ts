@@ -1,0 +1,41 @@
+import type { RelayError } from '../core/errors.ts';
+import type { OnError } from '../core/routing.ts';
+import type { OutboxRow, RowRef } from '../core/row.ts';
+import type { DestinationState } from './machine.ts';
+import type { PassOutcome } from './pass.ts';
+import type { SettlingObserver } from './settling.ts';
+
+/** What one destination tells, for metrics and log. Called synchronously, batch-wise; must not throw. */
+export interface DestinationTelemetry {
+  /** `reason` is the event that caused it; `error` what is behind the event. */
+  transition(
+    from: DestinationState['name'],
+    to: DestinationState['name'],
+    reason: string,
+    error: RelayError | null,
+  ): void;
+  acknowledged(rows: readonly OutboxRow[]): void;
+  /** An attempt of so many messages failed and is repeated inside the session. */
+  retrying(error: RelayError, messages: number): void;
+  /** So many rows were sent to a session that ended before they were acknowledged; they are read and sent again. */
+  forgotten(rows: number): void;
+  setAside(row: RowRef, fault: RelayError, how: OnError): void;
+  deadLetterFailed(row: RowRef, error: RelayError): void;
+  passEnded(outcome: PassOutcome, durationMs: number): void;
+  /** Streamed transactions that a pass had already published. */
+  skipped(transactions: number): void;
+  failed(error: RelayError): void;
+}
+
+/** What the relay tells. */
+export interface RelayTelemetry {
+  destination(name: string): DestinationTelemetry;
+  readonly settling: SettlingObserver;
+  streamOpened(slotName: string): void;
+  streamEnded(error: RelayError): void;
+  /** No stream is to be had; tried again after so many milliseconds. */
+  streamUnavailable(error: RelayError, retryMs: number): void;
+  streamed(transactions: number, rows: number, bytes: number): void;
+  stragglers(rows: number): void;
+  failed(error: RelayError): void;
+}
