@@ -1,0 +1,12 @@
+/** The configuration: one YAML file and the environment, validated into a frozen {@link Config}. */
+export type {
+  ColumnsConfig,
+  Config,
+  DestinationConfig,
+  DestinationType,
+  KafkaConfig,
+  RabbitmqConfig,
+} from './schema/config.ts';
+export type { PostgresConfig } from './schema/postgres.ts';
+export type { AddressTemplates, RouteConfig } from './schema/routes.ts';
+export type { TlsOptions } from './schema/tls.ts';

@@ -1,0 +1,67 @@
+/** The smaller sections: what concerns the process and not the rows' way. */
+import { choice, duration, integer, section, size, text } from './scalars.ts';
+
+/** The `limits:` section. */
+export const limitsSchema = section({
+  memory: size({ min: '1MiB', max: '16GiB' })
+    .describe(
+      'How many bytes of rows may be in memory, read or streamed and not yet acknowledged. The process needs about 100MiB beside it.',
+    )
+    .prefault('32MiB'),
+  undeleted: integer(100, 1_000_000)
+    .describe('How many published rows may wait for their deletion; at this many publishing pauses.')
+    .prefault(20_000),
+})
+  .describe('Bounds on what the relay holds.')
+  .prefault({});
+
+/** The `leader:` section. */
+export const leaderSchema = section({
+  lease: duration({ min: '1s', max: '5m' })
+    .describe('How long a leader that has gone silent is waited for before another instance takes over.')
+    .prefault('10s'),
+})
+  .describe('One relay at a time publishes; others wait as standby.')
+  .prefault({});
+
+/** The `shard:` option. */
+export const shardSchema = integer(0, 1023)
+  .describe(
+    'Which shard of the outbox this relay serves; enters the names of lock and slot. There is one shard, 0, so far.',
+  )
+  .prefault(0);
+
+/** The `admin:` section. */
+export const adminSchema = section({
+  host: text('an address to listen on, such as 127.0.0.1 or 0.0.0.0')
+    .describe(
+      'Address that /metrics, /healthz, /readyz and /status listen on. The default is reachable from the same host only.',
+    )
+    .prefault('127.0.0.1'),
+  port: integer(0, 65535).describe('Port of it; 0 takes any free one.').prefault(9464),
+})
+  .describe('The HTTP endpoint for metrics, health and status.')
+  .prefault({});
+
+/** The `log:` section. */
+export const logSchema = section({
+  level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .describe('The least serious level that is logged.')
+    .prefault('info'),
+  format: choice(['auto', 'json', 'pretty'])
+    .describe('`json`: one object a line. `pretty`: for people. `auto`: pretty on a terminal, else json.')
+    .prefault('auto'),
+})
+  .describe('The log, on standard output.')
+  .prefault({});
+
+/** The `shutdown:` section. */
+export const shutdownSchema = section({
+  drain: duration({ min: '0s', max: '10m' })
+    .describe(
+      'How long a stop waits for what is in flight to be acknowledged and deleted; the rest is published again at the next start.',
+    )
+    .prefault('20s'),
+})
+  .describe('What SIGTERM and SIGINT do.')
+  .prefault({});

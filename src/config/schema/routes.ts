@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { choice, section, template, text } from './scalars.ts';
+
+const matchValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+const match = z
+  .record(z.string(), z.union([matchValue, z.array(matchValue).min(1)]), {
+    error: () =>
+      'expected columns with the value, or the list of values, that they must have: { aggregatetype: [order, invoice] }',
+  })
+  .transform((columns) =>
+    Object.fromEntries(
+      Object.entries(columns).map(([column, value]) => [
+        column,
+        (Array.isArray(value) ? value : [value]).map((one) => (one === null ? null : String(one))),
+      ]),
+    ),
+  )
+  .refine(
+    (columns) => Object.keys(columns).length > 0,
+    'expected at least one column (leave match out for the default route)',
+  )
+  .describe(
+    'Columns with the value, or list of values, that a row must have (null: SQL null). A route without it takes every row; it must be the last.',
+  );
+
+/** The dedup key must never change: no route may set the headers that carry it. */
+const RESERVED_HEADERS = ['id', 'x-deduplication-header'];
+
+const headers = z
+  .record(z.string(), template('a template'), { error: () => 'expected header names with templates' })
+  .superRefine((given, context) => {
+    for (const name of RESERVED_HEADERS.filter((reserved) => reserved in given)) {
+      context.addIssue({
+        code: 'custom',
+        path: [name],
+        message: 'is set by the relay itself to the id of the row: choose another name',
+      });
+    }
+  })
+  .describe("Headers to add, each a template; they go before the row's own of the same name.")
+  .prefault({});
+
+const topic = template('a topic').refine((given) => given !== '', 'expected a topic, not an empty text');
+const exchange = template('an exchange');
+const routingKey = template('a routing key');
+
+/** One entry of `routes:`, as it is written. */
+export const routeSchema = section({
+  match: match.optional(),
+  destination: text('the name of a destination').describe('Where the rows go: a name under `destinations`.'),
+  topic: topic.optional().describe('Kafka: the topic, a template.').meta({ default: 'outbox.event.${aggregatetype}' }),
+  exchange: exchange
+    .optional()
+    .describe('RabbitMQ: the exchange, a template; an empty text is the default exchange.')
+    .meta({ default: 'outbox.event' }),
+  routingKey: routingKey
+    .optional()
+    .describe('RabbitMQ: the routing key, a template.')
+    .meta({ default: '${aggregatetype}' }),
+  key: template('a template')
+    .nullable()
+    .describe('Message key, a template; order is kept per key. Null: no key, no order.')
+    .prefault('${aggregateid}'),
+  headers,
+  contentType: text('a media type such as application/json')
+    .nullable()
+    .describe("Media type of the body. Null: by the payload column's type.")
+    .prefault(null),
+  onError: choice(['park-key', 'dead-letter', 'halt'])
+    .describe(
+      'When the broker refuses a row for good. `park-key`: the row and all of its key are set aside, the rest flows. `dead-letter`: the row is sent to `deadLetter`. `halt`: the destination stands still.',
+    )
+    .prefault('park-key'),
+  deadLetter: section({
+    topic: topic.optional().describe('Kafka: topic of dead letters, a template.'),
+    exchange: exchange.optional().describe('RabbitMQ: exchange of dead letters, a template.'),
+    routingKey: routingKey
+      .optional()
+      .describe('RabbitMQ: routing key of dead letters, a template.')
+      .meta({ default: '${aggregatetype}' }),
+  })
+    .nullable()
+    .describe('Where dead letters go, on the same destination; needed with `onError: dead-letter`.')
+    .prefault(null),
+});
+
+/** A route as written, with defaults, before the kind of its destination is known. */
+export type RouteSettings = z.output<typeof routeSchema>;
+
+/** Where a route leads: templates, in the form that the kind of destination takes. A console takes topics. */
+export type AddressTemplates =
+  | { readonly kind: 'topic'; readonly topic: string }
+  | { readonly kind: 'exchange'; readonly exchange: string; readonly routingKey: string };
+
+/** A route, resolved. */
+export interface RouteConfig {
+  /** By column name, the values one of which a row must have (null: SQL null); null is the default route. */
+  readonly match: Readonly<Record<string, readonly (string | null)[]>> | null;
+  readonly destination: string;
+  readonly address: AddressTemplates;
+  /** A template; null: no key. */
+  readonly key: string | null;
+  /** Names and templates. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Null: by the payload column's type. */
+  readonly contentType: string | null;
+  readonly onError: RouteSettings['onError'];
+  readonly deadLetter: AddressTemplates | null;
+}
