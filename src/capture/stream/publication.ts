@@ -1,0 +1,81 @@
+import { RelayError } from '../../core/errors.ts';
+import type { OutboxTable } from '../../core/table.ts';
+import { quoteIdentifier, quoteTable } from '../../postgres/identifier.ts';
+import type { SqlSession } from './sql-session.ts';
+
+interface Coverage {
+  readonly inserts: boolean;
+  readonly covered: boolean;
+  /** The published columns; null before 15, which publishes all. */
+  readonly columns: readonly string[] | null;
+  readonly generated: readonly string[];
+  readonly version: number;
+}
+
+/** From here on a publication may include generated columns, and `attnames` tells. */
+const VERSION_PUBLISHING_GENERATED = 180_000;
+
+/**
+ * Makes sure that the publication exists and carries inserts into the table with all columns that are read. From
+ * Postgres 18 on a publication that is missing is no error for a walsender: it sends nothing.
+ *
+ * @throws RelayError `replication_unavailable`, with the statement that mends it
+ */
+export async function assertPublished(session: SqlSession, table: OutboxTable, publication: string): Promise<void> {
+  const [coverage] = await session.query<Coverage>(
+    'examining the publication',
+    `SELECT p.pubinsert AS inserts,
+            t.tablename IS NOT NULL AS covered,
+            NULLIF(to_jsonb(t) -> 'attnames', 'null') AS columns,
+            ARRAY(SELECT a.attname::text
+                    FROM pg_attribute a
+                    JOIN pg_class c ON c.oid = a.attrelid
+                    JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE n.nspname = $2 AND c.relname = $3 AND a.attgenerated <> '') AS generated,
+            current_setting('server_version_num')::int AS version
+       FROM pg_publication p
+       LEFT JOIN pg_publication_tables t ON t.pubname = p.pubname AND t.schemaname = $2 AND t.tablename = $3
+      WHERE p.pubname = $1`,
+    [publication, table.schema, table.name],
+  );
+  const fault = faultOf(coverage, table, publication);
+  if (fault === null) return;
+  throw new RelayError('replication_unavailable', `publication ${publication}: ${fault.problem}`, {
+    remedy: fault.remedy,
+  });
+}
+
+interface Fault {
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+function faultOf(coverage: Coverage | undefined, table: OutboxTable, publication: string): Fault | null {
+  const name = quoteIdentifier(publication);
+  const target = quoteTable(table);
+  if (coverage === undefined) {
+    const options = "publish = 'insert', publish_via_partition_root = true";
+    return { problem: 'does not exist', remedy: `CREATE PUBLICATION ${name} FOR TABLE ${target} WITH (${options});` };
+  }
+  if (!coverage.inserts) {
+    return { problem: 'leaves inserts out', remedy: `ALTER PUBLICATION ${name} SET (publish = 'insert');` };
+  }
+  if (!coverage.covered) {
+    return {
+      problem: `does not cover ${target}`,
+      remedy: `ALTER PUBLICATION ${name} ADD TABLE ${target}; and where the table is partitioned: ALTER PUBLICATION ${name} SET (publish_via_partition_root = true);`,
+    };
+  }
+  const unpublished = unpublishedColumns(coverage, table);
+  if (unpublished.length === 0) return null;
+  return {
+    problem: `leaves columns of ${target} out that the relay reads: ${unpublished.join(', ')}`,
+    remedy: `ALTER PUBLICATION ${name} DROP TABLE ${target}; ALTER PUBLICATION ${name} ADD TABLE ${target}; generated columns are published from Postgres 18 on, with (publish_generated_columns = stored).`,
+  };
+}
+
+function unpublishedColumns({ columns, generated, version }: Coverage, table: OutboxTable): readonly string[] {
+  const read = new Set([table.position, table.id, ...table.reads].map(({ name }) => name));
+  const hidden = version < VERSION_PUBLISHING_GENERATED ? new Set(generated) : new Set<string>();
+  return [...read].filter((name) => hidden.has(name) || columns?.includes(name) === false);
+}

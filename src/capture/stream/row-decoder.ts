@@ -1,0 +1,163 @@
+/** From the tuples of the log to outbox rows, by the shape that the log last told of the table. */
+import { RelayError } from '../../core/errors.ts';
+import type { OutboxRow } from '../../core/row.ts';
+import type { OutboxTable, TableColumn } from '../../core/table.ts';
+import {
+  type BeginMessage,
+  type InsertMessage,
+  protocolError,
+  type RelationMessage,
+  tupleBounds,
+} from './pgoutput-decoder.ts';
+
+/** A decoded row and what it takes in memory. */
+export interface DecodedRow {
+  readonly row: OutboxRow;
+  /** In bytes. */
+  readonly bytes: number;
+}
+
+/** Which field of the table's tuples holds what. */
+interface RowPlan {
+  readonly fields: number;
+  readonly position: number;
+  readonly id: number;
+  readonly reads: readonly ReadField[];
+}
+
+interface ReadField {
+  readonly field: number;
+  readonly isBytea: boolean;
+}
+
+const BYTEA_OID = 17;
+/** The row object, its position and its id. */
+const ROW_OVERHEAD_BYTES = 256;
+/** A view into the row's bytes. */
+const VALUE_OVERHEAD_BYTES = 96;
+/** Digits that a double holds exactly. */
+const EXACT_DIGITS = 15;
+const DIGIT_ZERO = 0x30;
+
+/**
+ * Turns Insert messages into rows of the configured table, and leaves those of other tables out: a publication may
+ * cover more, and one that publishes through a partition root also describes the partitions.
+ *
+ * Columns are found by name each time the log describes the table, so columns may be added, dropped and reordered while
+ * the relay runs, as long as those that it reads remain.
+ */
+export class RowDecoder {
+  readonly #table: OutboxTable;
+  /** By relation id; null for tables that are not ours. */
+  readonly #plans = new Map<number, RowPlan | null>();
+
+  constructor(table: OutboxTable) {
+    this.#table = table;
+  }
+
+  /**
+   * Takes the shape of a table.
+   *
+   * @throws RelayError `postgres_schema` when it is the outbox table and lacks a column that is read, or has it in
+   *   another type than the relay has found in the catalog
+   */
+  relation(message: RelationMessage): void {
+    const ours = message.schema === this.#table.schema && message.name === this.#table.name;
+    this.#plans.set(message.relationId, ours ? planOf(this.#table, message) : null);
+  }
+
+  /**
+   * Decodes an inserted row; null when it is not of the outbox table.
+   *
+   * @param chunk the bytes that `insert` was decoded from; what the row needs of them is copied
+   * @throws RelayError `replication_protocol` when the tuple does not fit the shape
+   */
+  row(chunk: Buffer, insert: InsertMessage, { xid, committedAt }: BeginMessage): DecodedRow | null {
+    const plan = this.#plans.get(insert.relationId);
+    if (plan === null) return null;
+    if (plan === undefined) throw protocolError(`a row of relation ${insert.relationId}, which was not described`);
+    const bytes = Buffer.from(chunk.subarray(insert.tupleAt));
+    const bounds = tupleBounds(bytes, 0);
+    if (bounds.length !== plan.fields * 2) throw protocolError('a tuple with another number of fields than its table');
+    let size = bytes.length + ROW_OVERHEAD_BYTES + plan.reads.length * VALUE_OVERHEAD_BYTES;
+    const values = plan.reads.map(({ field, isBytea }) => {
+      const text = valueOf(bytes, bounds, field);
+      if (text === null || !isBytea) return text;
+      const value = decodeBytea(text);
+      size += value.length;
+      return value;
+    });
+    const row: OutboxRow = {
+      position: readPosition(bytes, bounds, plan.position),
+      id: readId(bytes, bounds, plan.id),
+      values,
+      lane: 'stream',
+      xid,
+      since: committedAt,
+    };
+    return { row, bytes: size };
+  }
+}
+
+function planOf(table: OutboxTable, { columns }: RelationMessage): RowPlan {
+  const fieldOf = (column: TableColumn): number => {
+    const field = columns.findIndex(({ name }) => name === column.name);
+    if (field < 0) throw schemaError(table, `column ${column.name} is not in the log: dropped, renamed or generated`);
+    return field;
+  };
+  const reads = table.reads.map((column) => {
+    const field = fieldOf(column);
+    const isBytea = column.type === 'bytea';
+    if (isBytea !== (columns[field]?.typeOid === BYTEA_OID)) {
+      throw schemaError(table, `column ${column.name} is no longer of type ${column.type}`);
+    }
+    return { field, isBytea };
+  });
+  return { fields: columns.length, position: fieldOf(table.position), id: fieldOf(table.id), reads };
+}
+
+function schemaError(table: OutboxTable, what: string): RelayError {
+  return new RelayError('postgres_schema', `${table.schema}.${table.name}: ${what}`, {
+    remedy: 'Restart the relay, which then examines the table again; `outbox-relay check` tells what it lacks.',
+  });
+}
+
+function valueOf(bytes: Buffer, bounds: readonly number[], field: number): Buffer | null {
+  const start = bounds[field * 2] ?? -1;
+  return start < 0 ? null : bytes.subarray(start, bounds[field * 2 + 1]);
+}
+
+function readId(bytes: Buffer, bounds: readonly number[], field: number): string {
+  const start = bounds[field * 2] ?? -1;
+  if (start < 0) throw protocolError('a row without an id');
+  return bytes.toString('utf8', start, bounds[field * 2 + 1]);
+}
+
+/** Parses digits without a detour over text where a double can count them. */
+function readPosition(bytes: Buffer, bounds: readonly number[], field: number): bigint {
+  const start = bounds[field * 2] ?? -1;
+  const end = bounds[field * 2 + 1] ?? -1;
+  if (start < 0) throw protocolError('a row without a position');
+  if (end - start > EXACT_DIGITS) return parsePosition(bytes.toString('latin1', start, end));
+  let position = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] ?? 0) - DIGIT_ZERO;
+    if (digit < 0 || digit > 9) return parsePosition(bytes.toString('latin1', start, end));
+    position = position * 10 + digit;
+  }
+  return BigInt(position);
+}
+
+function parsePosition(text: string): bigint {
+  if (!/^-?\d+$/.test(text)) throw protocolError('a position that is not a whole number');
+  return BigInt(text);
+}
+
+/** The bytes of a `bytea` as Postgres prints it with `bytea_output = hex`. */
+function decodeBytea(text: Buffer): Buffer {
+  if (text[0] !== 0x5c || text[1] !== 0x78) throw protocolError('a bytea value that is not printed in hex');
+  const bytes = Buffer.from(text.toString('latin1', 2), 'hex');
+  // Buffer.from stops silently at the first pair that is not hex.
+  if (bytes.length * 2 !== text.length - 2) throw protocolError('a bytea value that is not hex');
+  return bytes;
+}
