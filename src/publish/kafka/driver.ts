@@ -1,0 +1,59 @@
+import type { KafkaTrouble } from './errors.ts';
+import type { KafkaRecord } from './record.ts';
+
+/** What the broker said of one partition of a request. */
+export interface PartitionAnswer {
+  /** Kafka's error code; 0: stored. */
+  readonly code: number;
+  /** Which records are at fault, as positions among the request's records for this partition; empty where it is not told. */
+  readonly culprits: readonly number[];
+}
+
+/** A produce request that did not succeed as a whole. */
+export interface SendFailure {
+  readonly trouble: KafkaTrouble;
+  /** What is known of single partitions, by {@link partitionName}; of a partition that is absent nothing is known. */
+  readonly answers: ReadonlyMap<string, PartitionAnswer>;
+}
+
+/** A topic as the cluster describes it. */
+export interface TopicDescription {
+  readonly partitions: number;
+  /** The fewest replicas that one of its partitions has. */
+  readonly replicas: number;
+}
+
+/**
+ * One client library behind the session: an idempotent producer with acks=all that repeats nothing by itself.
+ *
+ * The hazard that this interface is shaped by: both libraries number records by what they believe to be stored. After
+ * a request that failed, a *different* one on the same producer may be taken for a repetition by the broker and be
+ * lost without an error. So a failed request is followed by the very same one, where {@link repeatsSafely}, or by
+ * {@link renew}.
+ */
+export interface KafkaDriver {
+  /** Whether an unanswered request may be sent again, the same records, without {@link renew}: the broker then knows it again. */
+  readonly repeatsSafely: boolean;
+  /** Connects, logs in, and obtains a producer id. Rejects with the library's error. */
+  connect(): Promise<void>;
+  /** How many brokers the cluster has. Rejects with the library's error. */
+  brokerCount(): Promise<number>;
+  /** Asks the cluster for a topic; null: it has none of that name. Rejects with the library's error. */
+  describe(topic: string): Promise<TopicDescription | null>;
+  /** Sends one request; must not be called again before it settled. Never rejects; null: all of it is stored durably. */
+  send(records: readonly KafkaRecord[]): Promise<SendFailure | null>;
+  /** Drops the producer, and what is open of it; the next call makes a new one, with a new producer id. */
+  renew(): void;
+  /** Drops everything without waiting for the broker. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** The key of {@link SendFailure.answers}. */
+export function partitionName(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+/** The partitions that records go to, each once. */
+export function partitionNames(records: readonly KafkaRecord[]): ReadonlySet<string> {
+  return new Set(records.map(({ topic, partition }) => partitionName(topic, partition)));
+}

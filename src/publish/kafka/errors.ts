@@ -1,0 +1,149 @@
+import { describeError, RelayError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+
+/** What went wrong at the broker or on the way to it, in the relay's terms. */
+export interface KafkaTrouble {
+  readonly error: RelayError;
+  /** Whether the request may have been carried out although no answer came: the connection broke, or time ran out. */
+  readonly unanswered: boolean;
+  /** Kafka's error code, where the broker gave one. */
+  readonly brokerCode: number | null;
+}
+
+export const UNKNOWN_TOPIC_OR_PARTITION = 3;
+export const MESSAGE_TOO_LARGE = 10;
+export const COORDINATOR_LOAD_IN_PROGRESS = 14;
+
+/** Kafka's error codes that mean something other than "try again": https://kafka.apache.org/protocol#protocol_error_codes */
+const BROKER_CODES: ReadonlyMap<number, readonly [name: string, code: ErrorCode]> = new Map([
+  // passes by itself while metadata spread; whether the topic is missing is asked for separately
+  [3, ['UNKNOWN_TOPIC_OR_PARTITION', 'broker_unavailable']],
+  [7, ['REQUEST_TIMED_OUT', 'broker_timeout']],
+  [10, ['MESSAGE_TOO_LARGE', 'message_too_large']],
+  [17, ['INVALID_TOPIC_EXCEPTION', 'message_invalid']],
+  [18, ['RECORD_LIST_TOO_LARGE', 'message_too_large']],
+  [21, ['INVALID_REQUIRED_ACKS', 'broker_setup']],
+  [29, ['TOPIC_AUTHORIZATION_FAILED', 'broker_authorization']],
+  [31, ['CLUSTER_AUTHORIZATION_FAILED', 'broker_authorization']],
+  [32, ['INVALID_TIMESTAMP', 'message_invalid']],
+  [33, ['UNSUPPORTED_SASL_MECHANISM', 'broker_authentication']],
+  [34, ['ILLEGAL_SASL_STATE', 'broker_authentication']],
+  [35, ['UNSUPPORTED_VERSION', 'broker_setup']],
+  [43, ['UNSUPPORTED_FOR_MESSAGE_FORMAT', 'broker_setup']],
+  [53, ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'broker_authorization']],
+  [58, ['SASL_AUTHENTICATION_FAILED', 'broker_authentication']],
+  [76, ['UNSUPPORTED_COMPRESSION_TYPE', 'broker_setup']],
+  [87, ['INVALID_RECORD', 'message_invalid']],
+] as const);
+
+/** What Node says when the certificate, or the handshake, is not in order. */
+const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
+
+/** What Node says when a connection cannot be made or breaks. */
+const NETWORK_CODE = /^(ECONN|EHOST|ENET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EADDRNOTAVAIL|PLT_KFK_NETWORK)/;
+
+/** What the two clients throw, of which only these parts are looked at. */
+interface ErrorShape {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly cause?: unknown;
+  readonly errors?: unknown;
+  readonly apiId?: unknown;
+  readonly apiCode?: unknown;
+  readonly type?: unknown;
+  readonly path?: unknown;
+  readonly constructor: { readonly name: string };
+}
+
+/**
+ * Finds out what an error of either client means. Both wrap: the whole tree of `errors` and `cause` is looked at, and
+ * never the text of a message.
+ *
+ * @param doing what was tried, for the message: `publishing to Kafka`
+ */
+export function troubleOf(thrown: unknown, doing: string): KafkaTrouble {
+  const shapes = flatten(thrown);
+  const trouble = (code: ErrorCode, unanswered: boolean, brokerCode: number | null = null): KafkaTrouble => ({
+    error: new RelayError(code, `${doing}: ${describeFirst(thrown, shapes)}`, { cause: thrown }),
+    unanswered,
+    brokerCode,
+  });
+  if (shapes.some(isAuthentication)) return trouble('broker_authentication', false);
+  if (shapes.some(isTimeout)) return trouble('broker_timeout', true);
+  const brokerCode = shapes.map(brokerCodeOf).find((code) => code !== null) ?? null;
+  if (shapes.some(isNetwork)) return trouble('broker_unreachable', true);
+  if (brokerCode !== null) return trouble(catalogueCode(brokerCode), false, brokerCode);
+  if (shapes.some(isUnsupported)) return trouble('broker_setup', false);
+  if (shapes.some(isEncoding)) return trouble('message_invalid', false);
+  if (shapes.some((shape) => shape.code === 'PLT_KFK_USER'))
+    return trouble('broker_unavailable', false, UNKNOWN_TOPIC_OR_PARTITION);
+  return trouble('broker_unavailable', false);
+}
+
+/** The error that a broker's code for one partition stands for. */
+export function brokerError(brokerCode: number, where: string): RelayError {
+  const name = BROKER_CODES.get(brokerCode)?.[0] ?? `error ${brokerCode}`;
+  return new RelayError(catalogueCode(brokerCode), `${where}: Kafka answered ${name}`);
+}
+
+/** The error and all errors in it, itself first. */
+export function flatten(thrown: unknown): readonly ErrorShape[] {
+  const found = new Set<ErrorShape>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || found.has(value)) return;
+    const shape: ErrorShape = value;
+    found.add(shape);
+    if (Array.isArray(shape.errors)) shape.errors.forEach(visit);
+    visit(shape.cause);
+  };
+  visit(thrown);
+  return [...found];
+}
+
+function catalogueCode(brokerCode: number): ErrorCode {
+  return BROKER_CODES.get(brokerCode)?.[1] ?? 'broker_unavailable';
+}
+
+/** platformatic: `apiCode`; kafkajs: a number in `code`, beside its name in `type`. */
+function brokerCodeOf(shape: ErrorShape): number | null {
+  // platformatic invents an "unknown server error" for each record of a refused partition
+  if (typeof shape.apiCode === 'number') return isRecordDetail(shape) ? null : shape.apiCode;
+  return typeof shape.code === 'number' && typeof shape.type === 'string' ? shape.code : null;
+}
+
+function isRecordDetail(shape: ErrorShape): boolean {
+  return typeof shape.path === 'string' && shape.path.includes('/record_errors/');
+}
+
+function isAuthentication(shape: ErrorShape): boolean {
+  if (shape.name === 'KafkaJSSASLAuthenticationError') return true;
+  return typeof shape.code === 'string' && (shape.code === 'PLT_KFK_AUTHENTICATION' || TLS_CODE.test(shape.code));
+}
+
+/** platformatic gives its time-outs the code of a network error: the class tells them apart. */
+function isTimeout(shape: ErrorShape): boolean {
+  return shape.constructor.name === 'TimeoutError' || shape.name === 'KafkaJSRequestTimeoutError';
+}
+
+function isNetwork(shape: ErrorShape): boolean {
+  if (shape.name === 'KafkaJSConnectionError' || shape.name === 'KafkaJSConnectionClosedError') return true;
+  return typeof shape.code === 'string' && NETWORK_CODE.test(shape.code);
+}
+
+function isUnsupported(shape: ErrorShape): boolean {
+  return typeof shape.code === 'string' && shape.code.startsWith('PLT_KFK_UNSUPPORTED');
+}
+
+/** A value that the client could not encode: nothing was sent. */
+function isEncoding(shape: ErrorShape): boolean {
+  return shape instanceof TypeError || shape instanceof RangeError;
+}
+
+function describeFirst(thrown: unknown, shapes: readonly ErrorShape[]): string {
+  const named = shapes.find((shape) => brokerCodeOf(shape) !== null);
+  const name = named?.apiId ?? named?.type;
+  if (typeof name === 'string') return name;
+  return shapes.find((shape) => shape.errors === undefined && shape.cause === undefined) instanceof Error
+    ? describeError(shapes.find((shape) => shape.errors === undefined && shape.cause === undefined))
+    : describeError(thrown);
+}

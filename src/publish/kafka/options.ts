@@ -1,0 +1,67 @@
+/** A Kafka destination, as the publisher wants it. The configuration's type is assignable to this. */
+export interface KafkaOptions {
+  /** Which client library: `platformatic` takes a fraction of the CPU and tells which record failed; `kafkajs` is the alternative. */
+  readonly driver: 'platformatic' | 'kafkajs';
+  /** Bootstrap brokers, each `host:port`. */
+  readonly brokers: readonly string[];
+  /** What the broker's logs and quotas call this client. */
+  readonly clientId: string;
+  /** TLS to the brokers, or null for plaintext. */
+  readonly tls: KafkaTls | null;
+  /** SASL login, or null for none. */
+  readonly sasl: KafkaSasl | null;
+  /** How record batches are compressed; `kafkajs` has `none` and `gzip` only. */
+  readonly compression: KafkaCompression;
+  /** Most messages in one produce request. */
+  readonly batchRows: number;
+  /**
+   * Most bytes, before compression, for one partition in one produce request; a single message may be larger. Keep it
+   * below the topics' `max.message.bytes`, which limits the whole of it.
+   */
+  readonly batchBytes: number;
+  /** Most bytes in one produce request; keep it below the brokers' `socket.request.max.bytes`. */
+  readonly requestBytes: number;
+  /** How long one request may take, in milliseconds; after that its fate is unknown. */
+  readonly requestTimeoutMs: number;
+  /** How long connecting to a broker may take, in milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** For how long after the first failure a batch is tried again before the session fails, in milliseconds. */
+  readonly retryForMs: number;
+}
+
+export type KafkaCompression = 'none' | 'gzip' | 'snappy' | 'lz4';
+
+/** TLS to the brokers; certificates and key in PEM. */
+export interface KafkaTls {
+  /** Whether the broker's certificate must be signed by `ca` (or the system's authorities). */
+  readonly rejectUnauthorized: boolean;
+  /** Whether the certificate must be for the broker's host name. */
+  readonly checkHostname: boolean;
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name that the certificate must be for, where it is not the host that is connected to. */
+  readonly servername?: string | undefined;
+}
+
+/** A user and password, by one of the mechanisms that Kafka knows. */
+export interface KafkaSasl {
+  readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+  readonly username: string;
+  readonly password: string;
+}
+
+/** What a destination has where its configuration says nothing. */
+export const KAFKA_DEFAULTS = {
+  driver: 'platformatic',
+  clientId: 'outbox-relay',
+  tls: null,
+  sasl: null,
+  compression: 'none',
+  batchRows: 2_000,
+  batchBytes: 900_000,
+  requestBytes: 16 * 1024 * 1024,
+  requestTimeoutMs: 20_000,
+  connectTimeoutMs: 5_000,
+  retryForMs: 10_000,
+} as const satisfies Omit<KafkaOptions, 'brokers'>;

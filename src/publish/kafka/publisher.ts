@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RelayError } from '../../core/errors.ts';
+import type { Publisher } from '../../core/publisher.ts';
+import { checkKafka } from './check.ts';
+import type { KafkaDriver } from './driver.ts';
+import { COORDINATOR_LOAD_IN_PROGRESS, troubleOf } from './errors.ts';
+import type { KafkaOptions } from './options.ts';
+import { KafkaSession } from './session.ts';
+import { within } from './within.ts';
+
+const LOADING_ATTEMPTS = 40;
+const LOADING_INTERVAL_MS = 50;
+
+/** Publishes to a Kafka cluster. The client library is loaded with the first session: it takes a quarter of a second. */
+export function createKafkaPublisher(options: KafkaOptions): Publisher {
+  return {
+    async open(listener, signal) {
+      const driver = await openDriver(options);
+      try {
+        await connect(driver, options, signal);
+      } catch (error) {
+        void driver.close();
+        throw error;
+      }
+      return new KafkaSession(driver, options, listener);
+    },
+    async check(addresses, signal) {
+      const driver = await openDriver(options);
+      const aborted = onAbort(signal);
+      try {
+        return await Promise.race([checkKafka(driver, addresses), aborted.promise]);
+      } finally {
+        aborted.forget();
+        void driver.close();
+      }
+    },
+  };
+}
+
+async function openDriver(options: KafkaOptions): Promise<KafkaDriver> {
+  switch (options.driver) {
+    case 'platformatic': {
+      const { PlatformaticDriver } = await import('./platformatic-driver.ts');
+      return new PlatformaticDriver(await import('@platformatic/kafka'), options);
+    }
+    case 'kafkajs': {
+      const { KafkajsDriver } = await import('./kafkajs-driver.ts');
+      return new KafkajsDriver((await import('kafkajs')).default, options);
+    }
+  }
+}
+
+async function connect(driver: KafkaDriver, options: KafkaOptions, signal: AbortSignal): Promise<void> {
+  const aborted = onAbort(signal);
+  try {
+    const deadlineMs = 2 * (options.connectTimeoutMs + options.requestTimeoutMs);
+    await within(Promise.race([connectOnceLoaded(driver, signal), aborted.promise]), deadlineMs, () => {
+      throw new RelayError('broker_timeout', 'connecting to Kafka: no answer');
+    });
+  } catch (error) {
+    throw error instanceof RelayError ? error : troubleOf(error, 'connecting to Kafka').error;
+  } finally {
+    aborted.forget();
+  }
+}
+
+/** A broker that has just started gives out no producer id for some milliseconds: that is no failure. */
+async function connectOnceLoaded(driver: KafkaDriver, signal: AbortSignal): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await driver.connect();
+      return;
+    } catch (error) {
+      const { brokerCode } = troubleOf(error, 'connecting to Kafka');
+      if (brokerCode !== COORDINATOR_LOAD_IN_PROGRESS || attempt >= LOADING_ATTEMPTS || signal.aborted) throw error;
+      await sleep(LOADING_INTERVAL_MS);
+    }
+  }
+}
+
+/** A promise that rejects when the signal aborts, and never otherwise. */
+function onAbort(signal: AbortSignal): { promise: Promise<never>; forget: () => void } {
+  let abort = (): void => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    abort = () => reject(new RelayError('broker_unreachable', 'connecting to Kafka was given up'));
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+  promise.catch(() => undefined);
+  return { promise, forget: () => signal.removeEventListener('abort', abort) };
+}
