@@ -1,0 +1,47 @@
+import { RelayError } from '../core/errors.ts';
+import type { Address } from '../core/message.ts';
+import type { OutboxRow } from '../core/row.ts';
+import type { OutboxTable } from '../core/table.ts';
+import type { AddressTemplate } from './spec.ts';
+import { compileRequired } from './template.ts';
+
+/** Addresses that are kept for reuse, so that rows of one topic share one object; beyond it the cache starts anew. */
+const CACHED_ADDRESSES = 4096;
+
+/**
+ * Compiles where a message goes.
+ *
+ * @param where the option it stands in, e.g. `routes[2]`
+ * @returns a function that throws RelayError `route_template` for a row which cannot fill it in
+ * @throws RelayError `config_invalid` for a template that cannot be used
+ */
+export function compileAddress(
+  address: AddressTemplate,
+  table: OutboxTable,
+  where: string,
+): (row: OutboxRow) => Address {
+  const cache = new Map<string, Address>();
+  if (address.kind === 'topic') {
+    if (address.topic === '') throw new RelayError('config_invalid', `${where}.topic must not be empty`);
+    const topicOf = compileRequired(address.topic, table, `${where}.topic`);
+    return (row) => {
+      const topic = topicOf(row);
+      return cache.get(topic) ?? remember(cache, topic, { kind: 'topic', topic });
+    };
+  }
+  const exchangeOf = compileRequired(address.exchange, table, `${where}.exchange`);
+  const routingKeyOf = compileRequired(address.routingKey, table, `${where}.routingKey`);
+  return (row) => {
+    const exchange = exchangeOf(row);
+    const routingKey = routingKeyOf(row);
+    // Postgres has no NUL in its texts, so that it tells the two apart.
+    const name = `${exchange}\0${routingKey}`;
+    return cache.get(name) ?? remember(cache, name, { kind: 'exchange', exchange, routingKey });
+  };
+}
+
+function remember(cache: Map<string, Address>, name: string, address: Address): Address {
+  if (cache.size >= CACHED_ADDRESSES) cache.clear();
+  cache.set(name, address);
+  return address;
+}

@@ -1,0 +1,117 @@
+import { RelayError } from '../core/errors.ts';
+import type { Address, OutgoingMessage } from '../core/message.ts';
+import type { Routed, Router } from '../core/routing.ts';
+import type { OutboxRow } from '../core/row.ts';
+import type { OutboxTable } from '../core/table.ts';
+import { compileAddress } from './address.ts';
+import { rowColumn } from './column.ts';
+import { deadLetterMessage } from './dead-letter.ts';
+import { Encoder, messageBytes } from './encoder.ts';
+import { compileRules } from './rules.ts';
+import type { RouteSpec } from './spec.ts';
+import { compileTemplate } from './template.ts';
+
+/** Of a value in a message, so many characters are shown. */
+const SHOWN_CHARACTERS = 100;
+
+interface Route {
+  readonly destination: string;
+  readonly addressOf: (row: OutboxRow) => Address;
+  readonly keyOf: (row: OutboxRow) => string | null;
+  readonly encoder: Encoder;
+  readonly deadLetterOf: ((row: OutboxRow) => Address) | null;
+}
+
+/**
+ * Compiles the routes against the table as it is read.
+ *
+ * @param destinations in the order of the configuration: a row that no route takes is the business of the first
+ * @throws RelayError `config_invalid` when a template is malformed, names a column that is not read, or a destination
+ *   that is not there
+ */
+export function createRouter(specs: readonly RouteSpec[], table: OutboxTable, destinations: readonly string[]): Router {
+  const [first] = destinations;
+  if (first === undefined) throw new RelayError('config_invalid', 'there is no destination');
+  const routes = specs.map((spec, index) => compileRoute(spec, table, destinations, `routes[${index}]`));
+  const choose = compileRules(specs, table);
+  const matchColumns = [...new Set(specs.flatMap(({ match }) => Object.keys(match)))];
+  const shown = matchColumns.map((name) => rowColumn(table, name, 'routes'));
+
+  const route = (row: OutboxRow): Routed => {
+    const index = choose(row);
+    const taken = routes[index];
+    if (taken === undefined) {
+      const values = shown.map(({ name, read }) => `${name} = ${quoted(read(row))}`).join(', ');
+      const fault = new RelayError('route_none', `no route takes the row (${values})`);
+      return { destination: first, row, message: null, fault, key: null, route: index };
+    }
+    return routeBy(taken, index, row);
+  };
+
+  return {
+    route,
+    onError: (index) => specs[index]?.onError ?? 'park-key',
+    deadLetter: (routed, fault) => deadLetterOf(routes, routed, fault),
+  };
+}
+
+function compileRoute(spec: RouteSpec, table: OutboxTable, destinations: readonly string[], where: string): Route {
+  const { destination, address, key, deadLetter } = spec;
+  if (!destinations.includes(destination)) {
+    throw new RelayError('config_invalid', `${where} names the destination '${destination}', which is not configured`);
+  }
+  return {
+    destination,
+    addressOf: compileAddress(address, table, where),
+    keyOf: key === null ? () => null : compileTemplate(key, table, `${where}.key`).render,
+    encoder: new Encoder(spec, table, where),
+    deadLetterOf: deadLetter === null ? null : compileAddress(deadLetter, table, `${where}.deadLetter`),
+  };
+}
+
+function routeBy(route: Route, index: number, row: OutboxRow): Routed {
+  let key: string | null = null;
+  try {
+    key = route.keyOf(row);
+    const address = route.addressOf(row);
+    const { body, type, contentType, headers } = route.encoder.encode(row);
+    const bytes = messageBytes(row, headers);
+    const message: OutgoingMessage = { row, address, key, body, type, contentType, headers, route: index, bytes };
+    return { destination: route.destination, row, message, fault: null };
+  } catch (fault) {
+    if (!(fault instanceof RelayError)) throw fault;
+    return { destination: route.destination, row, message: null, fault, key, route: index };
+  }
+}
+
+function deadLetterOf(routes: readonly Route[], routed: Routed, fault: RelayError): OutgoingMessage | null {
+  const { row, message } = routed;
+  const index = message === null ? routed.route : message.route;
+  const route = routes[index];
+  const addressOf = route?.deadLetterOf ?? null;
+  if (route === undefined || addressOf === null) return null;
+  const address = withoutFault(() => addressOf(row));
+  if (address === null) return null;
+  return deadLetterMessage(address, {
+    row,
+    contents: message ?? route.encoder.encodeWhatCan(row),
+    key: message === null ? routed.key : message.key,
+    route: index,
+    original: message === null ? withoutFault(() => route.addressOf(row)) : message.address,
+    fault,
+  });
+}
+
+/** The result, or null when the row cannot fill in the templates. */
+function withoutFault<Result>(make: () => Result): Result | null {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RelayError) return null;
+    throw error;
+  }
+}
+
+function quoted(value: string | null): string {
+  return value === null ? 'null' : `'${value.slice(0, SHOWN_CHARACTERS)}'`;
+}

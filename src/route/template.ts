@@ -1,0 +1,82 @@
+import { RelayError } from '../core/errors.ts';
+import type { OutboxRow } from '../core/row.ts';
+import type { OutboxTable } from '../core/table.ts';
+import { parseTemplate } from '../core/template.ts';
+import { type RowColumn, rowColumn } from './column.ts';
+
+/** A template, compiled against the columns that are read. */
+export interface Template {
+  /** The text, when it is the same for all rows; else null. */
+  readonly constant: string | null;
+  /** The column, when the template is nothing but that; else null. */
+  readonly soleColumn: string | null;
+  /**
+   * Fills the template in. Null only for a template of a single column whose value is null.
+   *
+   * @throws RelayError `route_template` when a column among others is null
+   */
+  readonly render: (row: OutboxRow) => string | null;
+}
+
+/**
+ * Compiles a template.
+ *
+ * @param where the option it stands in, for messages, e.g. `routes[2].topic`
+ * @throws RelayError `config_invalid` when it is malformed or names a column that is not read
+ */
+export function compileTemplate(text: string, table: OutboxTable, where: string): Template {
+  const parts = parse(text, where).map((part) =>
+    typeof part === 'string' ? part : rowColumn(table, part.column, where),
+  );
+  const [first, ...others] = parts;
+  if (first === undefined) return { constant: '', soleColumn: null, render: () => '' };
+  if (others.length > 0) return { constant: null, soleColumn: null, render: renderParts(parts, where) };
+  if (typeof first === 'string') return { constant: first, soleColumn: null, render: () => first };
+  return { constant: null, soleColumn: first.name, render: first.read };
+}
+
+/**
+ * Compiles a template that must come to something: neither null nor, unless it is written so, empty.
+ *
+ * @returns a function that throws RelayError `route_template` for a row which cannot fill it in
+ */
+export function compileRequired(text: string, table: OutboxTable, where: string): (row: OutboxRow) => string {
+  const template = compileTemplate(text, table, where);
+  const { constant } = template;
+  if (constant !== null) return () => constant;
+  return (row) => {
+    const result = template.render(row);
+    if (result === null) throw nullColumn(template.soleColumn, where);
+    if (result === '') throw new RelayError('route_template', `${where}: the template comes to an empty text`);
+    return result;
+  };
+}
+
+function renderParts(parts: readonly (string | RowColumn)[], where: string): Template['render'] {
+  return (row) => {
+    let text = '';
+    for (const part of parts) {
+      if (typeof part === 'string') {
+        text += part;
+        continue;
+      }
+      const value = part.read(row);
+      if (value === null) throw nullColumn(part.name, where);
+      text += value;
+    }
+    return text;
+  };
+}
+
+function parse(text: string, where: string): ReturnType<typeof parseTemplate> {
+  try {
+    return parseTemplate(text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RelayError('config_invalid', `${where}: ${error.message}`, { cause: error });
+  }
+}
+
+function nullColumn(column: string | null, where: string): RelayError {
+  return new RelayError('route_template', `${where}: the column '${column}' is null`);
+}
