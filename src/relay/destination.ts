@@ -28,6 +28,8 @@ export interface DestinationParts extends OutletParts {
   readonly reader: TableReader;
   readonly router: Router;
   readonly stream: StreamUse;
+  /** Whether the reader leaves out in SQL the rows that wait behind a parked key. */
+  readonly keysInSql: boolean;
 }
 
 /** Bounds and times of a destination. */
@@ -228,11 +230,15 @@ export class Destination {
     const { signal } = this.#opening;
     this.outlet.open(signal).then(
       (opened) => {
-        if (opened && !signal.aborted) this.dispatch({ type: 'opened' });
+        if (!opened || signal.aborted) return;
+        this.#parts.telemetry.opened();
+        this.dispatch({ type: 'opened' });
       },
       (error: unknown) => {
         if (signal.aborted) return;
-        this.dispatch({ type: 'open-failed', error: asRelayError(error, 'opening a session with the broker') });
+        const failure = asRelayError(error, 'opening a session with the broker');
+        this.#parts.telemetry.openFailed(failure);
+        this.dispatch({ type: 'open-failed', error: failure });
       },
     );
   }
@@ -269,8 +275,19 @@ export class Destination {
       reader: this.#parts.reader,
       room: this.outlet.room,
       inFlight: () => this.outlet.ledger.sent + this.outlet.ledger.undeleted,
+      wanted: () => this.#wanted(),
       begin: () => this.outlet.parked.applyReleases(),
       take: (rows) => this.outlet.publish(this.#own(rows)),
+    };
+  }
+
+  /** Rows behind a parked key must not count against a pass's bound, or no pass would get past many of them. */
+  #wanted(): ((row: OutboxRow) => boolean) | undefined {
+    const { parked } = this.outlet;
+    if (parked.size === 0 || this.#parts.keysInSql) return undefined;
+    return (row) => {
+      const routed = this.#parts.router.route(row);
+      return !parked.leavesOut(row, routed.message === null ? routed.key : routed.message.key);
     };
   }
 

@@ -13,6 +13,8 @@ export interface PassHost {
   inFlight(): number;
   /** Hands rows to the publisher, but for those left out. Returns how many were taken. */
   take(rows: readonly OutboxRow[]): number;
+  /** Which rows are taken, where SQL cannot leave out the others; undefined where it can. Asked at the pass's beginning. */
+  wanted(): ((row: OutboxRow) => boolean) | undefined;
   /** The pass begins: called before its snapshot is taken. */
   begin(): void;
 }
@@ -47,8 +49,13 @@ export async function runPass(host: PassHost, bounds: PassBounds, signal: AbortS
   await host.room.wait(signal);
   signal.throwIfAborted();
   host.begin();
+  const wanted = host.wanted();
   const pass = await host.reader.open(
-    { destination: host.destination, maxRows: bounds.rows + host.inFlight() },
+    {
+      destination: host.destination,
+      maxRows: bounds.rows + host.inFlight(),
+      ...(wanted === undefined ? {} : { wanted }),
+    },
     signal,
   );
   const timeUp = AbortSignal.any([AbortSignal.timeout(bounds.timeMs), signal]);

@@ -101,8 +101,10 @@ export class Quarantine {
       for (const behind of session.discard(key)) this.#ledger.forget(behind.row);
     }
     this.#host.changed();
-    void this.#untilDone('writing the mark of a parked row', () => this.#parts.parkedStore.park(mark)).then(() => {
+    void this.#untilDone('writing the mark of a parked row', async () => {
+      await this.#parts.parkedStore.park(mark);
       this.#parked.written(mark);
+      return true;
     });
   }
 
@@ -125,15 +127,20 @@ export class Quarantine {
     this.#host.changed();
   }
 
-  async #untilDone(doing: string, action: () => Promise<void>): Promise<void> {
+  /** Repeats `action` until it has returned true, or this relay ends. */
+  async #untilDone(doing: string, action: () => Promise<boolean>): Promise<void> {
     for (let attempt = 0; !this.#stopped; attempt++) {
       try {
-        await action();
-        return;
+        if (await action()) return;
       } catch (error) {
-        this.#parts.telemetry.failed(asRelayError(error, doing));
-        await new Promise((resolve) => setTimeout(resolve, backoffDelay(STORE_BACKOFF, attempt)));
+        const failure = asRelayError(error, doing);
+        this.#parts.telemetry.failed(failure);
+        if (failure.code === 'delete_blocked') {
+          this.#host.halt(failure);
+          return;
+        }
       }
+      await new Promise((resolve) => setTimeout(resolve, backoffDelay(STORE_BACKOFF, attempt)));
     }
   }
 }

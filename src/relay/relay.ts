@@ -75,6 +75,7 @@ export class Relay {
           settling: this.#settling,
           telemetry: telemetry.destination(name),
           stream: this.stream,
+          keysInSql: parts.auditor.leavesOutParkedKeys(name),
           memoryBytes: Math.floor(options.memoryBytes / share),
           undeletedRows: Math.ceil(options.undeletedRows / share),
         },

@@ -14,6 +14,9 @@ export interface DestinationTelemetry {
     reason: string,
     error: RelayError | null,
   ): void;
+  /** A session with the broker is open. */
+  opened(): void;
+  openFailed(error: RelayError): void;
   acknowledged(rows: readonly OutboxRow[]): void;
   /** An attempt of so many messages failed and is repeated inside the session. */
   retrying(error: RelayError, messages: number): void;
