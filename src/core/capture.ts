@@ -55,8 +55,15 @@ export interface StreamSource {
 export interface PassRequest {
   /** The destination whose rows are wanted. */
   readonly destination: string;
-  /** How many rows at most. */
+  /** How many rows at most, counting those that are taken. */
   readonly maxRows: number;
+  /**
+   * Which rows are taken, where SQL cannot tell or does not know yet (routing by template, parked keys, rows that are
+   * published and not yet deleted): the others are skipped and do not count. Called once a row, in order.
+   *
+   * @default all that SQL leaves
+   */
+  readonly wanted?: (row: OutboxRow) => boolean;
 }
 
 /** One pass over the table: the rows of one snapshot, lowest position first. */

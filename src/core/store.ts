@@ -46,8 +46,13 @@ export interface ParkedStore {
   load(): Promise<readonly ParkedMark[]>;
   /** Sets a row aside; one that is parked already gets one more attempt counted, and the new reason. */
   park(mark: ParkedMark): Promise<void>;
-  /** Deletes a row and its mark, if there is one, in one transaction: after its dead letter was acknowledged. */
-  bury(ref: RowRef): Promise<void>;
+  /**
+   * Deletes a row and its mark, if there is one, in one transaction: after its dead letter was acknowledged.
+   *
+   * @throws RelayError `delete_blocked` when a policy or trigger keeps the row; its mark then stays too.
+   *   `postgres_query_failed` while the row's transaction is not visible yet: to be tried again, for ever
+   */
+  bury(row: PublishedRow): Promise<void>;
 }
 
 /** The audit's looks at the table: it finds rows that the stream should have delivered and did not. */

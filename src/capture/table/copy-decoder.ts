@@ -1,0 +1,143 @@
+import { RelayError } from '../../core/errors.ts';
+import type { OutboxRow } from '../../core/row.ts';
+
+/** `PGCOPY\n\xff\r\n\0`: how every binary COPY begins. */
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
+/** Signature, flags, length of the header extension. */
+const HEADER_BYTES = SIGNATURE.length + 4 + 4;
+const TRAILER = -1;
+const NULL_LENGTH = -1;
+/** Columns before those of the row's values: position, id, created_at. */
+const LEADING_COLUMNS = 3;
+/** Postgres counts microseconds from 2000-01-01. */
+const POSTGRES_EPOCH_MS = 946_684_800_000;
+/** Beyond it lie only `infinity` and `-infinity`. */
+const MAX_TIMESTAMP_MICROS = 1e18;
+
+/**
+ * Decodes `COPY (..) TO STDOUT (FORMAT binary)` of the columns `position bigint, id text, created_at timestamptz` and
+ * then the row's values, from chunks that may end anywhere.
+ */
+export class CopyDecoder {
+  readonly #fieldCount: number;
+  #pieces: Buffer[] = [];
+  #pending = 0;
+  /** Decoding cannot get any further with fewer bytes than these. */
+  #needed = HEADER_BYTES;
+  #headerRead = false;
+  #ended = false;
+
+  /** @param valueCount how many columns follow the leading three */
+  constructor(valueCount: number) {
+    this.#fieldCount = LEADING_COLUMNS + valueCount;
+  }
+
+  /** Whether the trailer has been read: the copy is whole. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /**
+   * Takes the next bytes and appends the rows that they complete to `rows`.
+   *
+   * @param chunk is copied: what `pg` hands out is a view into a buffer that it uses again
+   * @throws RelayError `internal` when the bytes are not the expected format
+   */
+  push(chunk: Buffer, rows: OutboxRow[]): void {
+    const owned = Buffer.from(chunk);
+    if (this.#pending === 0) {
+      this.#decode(owned, rows);
+      return;
+    }
+    this.#pieces.push(owned);
+    this.#pending += owned.length;
+    if (this.#pending < this.#needed) return;
+    const whole = Buffer.concat(this.#pieces, this.#pending);
+    this.#pieces = [];
+    this.#pending = 0;
+    this.#decode(whole, rows);
+  }
+
+  #decode(bytes: Buffer, rows: OutboxRow[]): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#ended) throw malformed('bytes after the trailer');
+      const end = this.#headerRead ? endOfTuple(bytes, at, this.#fieldCount) : endOfHeader(bytes);
+      if (end > bytes.length) {
+        this.#needed = end - at;
+        break;
+      }
+      if (!this.#headerRead) this.#headerRead = true;
+      else if (isTrailer(bytes, at)) this.#ended = true;
+      else rows.push(readRow(bytes, at + 2, this.#fieldCount));
+      at = end;
+    }
+    if (at < bytes.length) {
+      this.#pieces.push(at === 0 ? bytes : bytes.subarray(at));
+      this.#pending = bytes.length - at;
+    }
+  }
+}
+
+/** Where the first tuple starts, as far as the bytes tell. */
+function endOfHeader(bytes: Buffer): number {
+  if (bytes.length < HEADER_BYTES) return HEADER_BYTES;
+  if (!bytes.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw malformed('no signature');
+  return HEADER_BYTES + bytes.readInt32BE(HEADER_BYTES - 4);
+}
+
+/** Where the tuple at `start` ends, as far as the bytes tell; beyond them when they do not hold it as a whole. */
+function endOfTuple(bytes: Buffer, start: number, fieldCount: number): number {
+  let at = start + 2;
+  if (at > bytes.length || isTrailer(bytes, start)) return at;
+  const fields = bytes.readInt16BE(start);
+  if (fields !== fieldCount) throw malformed(`${fields} columns instead of ${fieldCount}`);
+  for (let field = 0; field < fields; field++) {
+    if (at + 4 > bytes.length) return at + 4;
+    const length = bytes.readInt32BE(at);
+    at += length === NULL_LENGTH ? 4 : 4 + length;
+  }
+  return at;
+}
+
+function isTrailer(bytes: Buffer, at: number): boolean {
+  return bytes.readInt16BE(at) === TRAILER;
+}
+
+function readRow(bytes: Buffer, start: number, fieldCount: number): OutboxRow {
+  if (bytes.readInt32BE(start) !== 8) {
+    throw new RelayError('postgres_schema', 'the outbox table holds a row whose position is null');
+  }
+  const position = bytes.readBigInt64BE(start + 4);
+  const idLength = bytes.readInt32BE(start + 12);
+  if (idLength === NULL_LENGTH) {
+    throw new RelayError('postgres_schema', `the row at position ${position} has no id: the column holds null`);
+  }
+  let at = start + 16 + idLength;
+  const id = bytes.toString('utf8', start + 16, at);
+  const hasTime = bytes.readInt32BE(at) === 8;
+  const since = hasTime ? readTimestamp(bytes, at + 4) : Number.NaN;
+  at += hasTime ? 12 : 4;
+  const values = new Array<Buffer | null>(fieldCount - LEADING_COLUMNS);
+  for (let index = 0; index < values.length; index++) {
+    const length = bytes.readInt32BE(at);
+    at += 4;
+    if (length === NULL_LENGTH) {
+      values[index] = null;
+    } else {
+      values[index] = bytes.subarray(at, at + length);
+      at += length;
+    }
+  }
+  return { position, id, values, lane: 'table', xid: null, since };
+}
+
+/** Milliseconds since 1970; NaN for the infinities. In doubles, which hold every microsecond of the next 250 years. */
+function readTimestamp(bytes: Buffer, at: number): number {
+  const micros = bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
+  return Math.abs(micros) > MAX_TIMESTAMP_MICROS ? Number.NaN : micros / 1000 + POSTGRES_EPOCH_MS;
+}
+
+function malformed(what: string): RelayError {
+  return new RelayError('internal', `the table's COPY is not what was asked for: ${what}`);
+}

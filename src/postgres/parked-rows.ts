@@ -1,0 +1,138 @@
+import { RelayError } from '../core/errors.ts';
+import type { RowRef } from '../core/row.ts';
+import type { ParkedMark } from '../core/store.ts';
+import type { OutboxTable } from '../core/table.ts';
+import { columnReference, textExpression } from './column-text.ts';
+import { companionTables, quoteTable } from './identifier.ts';
+import type { SqlSession } from './session.ts';
+
+/** A parked row as `outbox-relay parked list` tells it. */
+export interface ParkedRow extends ParkedMark {
+  readonly attempts: number;
+  readonly parkedAt: Date;
+}
+
+/** A parked row with what it holds: each column that is read, as text (bytea in hex); null when the row is gone. */
+export interface ParkedRowDetails extends ParkedRow {
+  readonly columns: Readonly<Record<string, string | null>> | null;
+}
+
+/** Which parked rows are meant; all conditions given must hold, none means all. */
+export interface ParkedSelection {
+  readonly destination?: string;
+  readonly key?: string;
+  readonly code?: string;
+  readonly id?: string;
+  readonly position?: bigint;
+}
+
+interface MarkRow extends Omit<ParkedMark, 'position'> {
+  readonly position: string;
+  readonly attempts: number;
+  readonly parked_at: Date;
+}
+
+const MARK_COLUMNS = 'p.position, p.id, p.destination, p.key, p.code, p.reason, p.attempts, p.parked_at';
+
+/** The first parked rows of a selection in order of position. */
+export async function listParked(
+  session: SqlSession,
+  table: OutboxTable,
+  selection: ParkedSelection,
+  limit: number,
+): Promise<readonly ParkedRow[]> {
+  const { where, values } = conditions(selection);
+  const rows = await session.query<MarkRow>('listing the parked rows', {
+    text: `SELECT ${MARK_COLUMNS} FROM ${parkedTable(table)} p WHERE ${where} ORDER BY p.position LIMIT ${limit}`,
+    values,
+  });
+  return rows.map(toParkedRow);
+}
+
+/** One parked row with its columns; null when it is not parked. */
+export async function showParked(
+  session: SqlSession,
+  table: OutboxTable,
+  ref: RowRef,
+): Promise<ParkedRowDetails | null> {
+  const columns = table.reads.map((column) => textExpression(column)).join(', ');
+  const [row] = await session.query<MarkRow & { found: boolean; columns: (string | null)[] }>('showing a parked row', {
+    text: `SELECT ${MARK_COLUMNS}, o.tableoid IS NOT NULL AS found, ARRAY[${columns}]::text[] AS columns
+      FROM ${parkedTable(table)} p LEFT JOIN ${quoteTable(table)} o ON ${isMarked(table)}
+      WHERE p.position = $1 AND p.id = $2`,
+    values: [ref.position.toString(), ref.id],
+  });
+  if (row === undefined) return null;
+  const named = table.layout.names.map((name, index) => [name, row.columns[index] ?? null] as const);
+  return { ...toParkedRow(row), columns: row.found ? Object.fromEntries(named) : null };
+}
+
+/** Takes the marks away, so that the rows and their keys are published again. Returns how many. */
+export async function retryParked(
+  session: SqlSession,
+  table: OutboxTable,
+  selection: ParkedSelection,
+): Promise<number> {
+  const { where, values } = conditions(selection);
+  const [row] = await session.query<{ count: number }>('retrying parked rows', {
+    text: `WITH gone AS (DELETE FROM ${parkedTable(table)} p WHERE ${where} RETURNING 1)
+      SELECT count(*)::int AS count FROM gone`,
+    values,
+  });
+  return row?.count ?? 0;
+}
+
+/**
+ * Deletes parked rows for good, with their marks: they are never published. Returns how many marks went.
+ *
+ * @throws RelayError `delete_blocked` when a policy or trigger keeps rows from being deleted; nothing is changed then
+ */
+export async function discardParked(
+  session: SqlSession,
+  table: OutboxTable,
+  selection: ParkedSelection,
+): Promise<number> {
+  const { where, values } = conditions(selection);
+  const name = quoteTable(table);
+  const [row] = await session.query<{ count: number; kept: number }>('discarding parked rows', {
+    text: `WITH chosen AS MATERIALIZED (
+        SELECT p.position, p.id, o.tableoid IS NOT NULL AS there
+        FROM ${parkedTable(table)} p LEFT JOIN ${name} o ON ${isMarked(table)} WHERE ${where} FOR UPDATE OF p
+      ), gone AS (
+        DELETE FROM ${name} o USING chosen p WHERE ${isMarked(table)} RETURNING p.position, p.id
+      ), unmarked AS (
+        DELETE FROM ${parkedTable(table)} p USING chosen c WHERE p.position = c.position AND p.id = c.id
+          AND (NOT c.there OR (c.position, c.id) IN (SELECT position, id FROM gone)) RETURNING 1
+      )
+      SELECT (SELECT count(*)::int FROM unmarked) AS count,
+        (SELECT count(*)::int FROM chosen WHERE there) - (SELECT count(*)::int FROM gone) AS kept`,
+    values,
+  });
+  if (row !== undefined && row.kept > 0)
+    throw new RelayError('delete_blocked', `${row.kept} of ${row.kept + row.count} parked rows cannot be deleted`);
+  return row?.count ?? 0;
+}
+
+function parkedTable(table: OutboxTable): string {
+  return quoteTable(companionTables(table).parked);
+}
+
+function isMarked(table: OutboxTable): string {
+  return `${columnReference(table.position)} = p.position AND ${textExpression(table.id)} = p.id`;
+}
+
+function conditions(selection: ParkedSelection): { where: string; values: string[] } {
+  const chosen = (['destination', 'key', 'code', 'id', 'position'] as const).flatMap((column) => {
+    const value = selection[column];
+    return value === undefined ? [] : [{ column, value: value.toString() }];
+  });
+  return {
+    where: chosen.map(({ column }, index) => `p.${column} = $${index + 1}`).join(' AND ') || 'true',
+    values: chosen.map(({ value }) => value),
+  };
+}
+
+function toParkedRow({ parked_at: parkedAt, position, ...row }: MarkRow): ParkedRow {
+  const { id, destination, key, code, reason, attempts } = row;
+  return { position: BigInt(position), id, destination, key, code, reason, attempts, parkedAt };
+}

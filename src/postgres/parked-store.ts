@@ -1,0 +1,84 @@
+import { RelayError } from '../core/errors.ts';
+import type { RowRef } from '../core/row.ts';
+import { parseSnapshot, seesTransaction } from '../core/snapshot.ts';
+import type { ParkedMark, ParkedStore, PublishedRow } from '../core/store.ts';
+import type { OutboxTable } from '../core/table.ts';
+import { columnReference, textExpression } from './column-text.ts';
+import { companionTables, quoteTable } from './identifier.ts';
+import type { SqlSession } from './session.ts';
+
+const MAX_REASON_LENGTH = 2_000;
+
+/** The rows that are set aside, in `<table>_parked`. */
+export class PostgresParkedStore implements ParkedStore {
+  readonly #session: SqlSession;
+  readonly #table: OutboxTable;
+  readonly #parked: string;
+
+  constructor(session: SqlSession, table: OutboxTable) {
+    this.#session = session;
+    this.#table = table;
+    this.#parked = quoteTable(companionTables(table).parked);
+  }
+
+  async load(): Promise<readonly ParkedMark[]> {
+    const rows = await this.#session.query<Omit<ParkedMark, 'position'> & { readonly position: string }>(
+      'reading the parked rows',
+      `SELECT position, id, destination, key, code, reason FROM ${this.#parked} ORDER BY position`,
+    );
+    return rows.map((row) => ({ ...row, position: BigInt(row.position) }));
+  }
+
+  async park(mark: ParkedMark): Promise<void> {
+    await this.#session.query('parking a row', {
+      text: `INSERT INTO ${this.#parked} AS p (position, id, destination, key, code, reason, attempts, parked_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 1, clock_timestamp())
+        ON CONFLICT (position, id) DO UPDATE SET destination = excluded.destination, key = excluded.key,
+          code = excluded.code, reason = excluded.reason, attempts = p.attempts + 1, parked_at = excluded.parked_at`,
+      values: [
+        mark.position.toString(),
+        mark.id,
+        mark.destination,
+        mark.key,
+        mark.code,
+        storable(mark.reason).slice(0, MAX_REASON_LENGTH),
+      ],
+    });
+  }
+
+  async bury(row: PublishedRow): Promise<void> {
+    const [outcome] = await this.#session.query<{ snapshot: string; deleted: boolean; visible: boolean }>(
+      'deleting a row and its mark',
+      { text: buryStatement(this.#table, this.#parked), values: refValues(row) },
+    );
+    if (outcome === undefined) throw new RelayError('internal', 'the delete statement returned nothing');
+    if (outcome.deleted) return;
+    if (outcome.visible)
+      throw new RelayError('delete_blocked', `the row at position ${row.position} is visible and cannot be deleted`);
+    if (row.xid !== null && !seesTransaction(parseSnapshot(outcome.snapshot), row.xid))
+      throw new RelayError('postgres_query_failed', `the row at position ${row.position} is not visible yet`);
+  }
+}
+
+/** The mark goes with the row, or when there is no row; it stays when something keeps the row from being deleted. */
+function buryStatement(table: OutboxTable, parked: string): string {
+  const name = quoteTable(table);
+  const isRow = `${columnReference(table.position)} = $1::bigint AND ${textExpression(table.id)} = $2::text COLLATE "C"`;
+  return `WITH gone AS (
+      DELETE FROM ${name} o WHERE ${isRow} RETURNING 1
+    ), seen AS (
+      SELECT EXISTS (SELECT FROM gone) AS deleted, EXISTS (SELECT FROM ${name} o WHERE ${isRow}) AS visible
+    ), unmarked AS (
+      DELETE FROM ${parked} p USING seen WHERE p.position = $1::bigint AND p.id = $2::text AND (seen.deleted OR NOT seen.visible)
+    )
+    SELECT pg_current_snapshot()::text AS snapshot, deleted, visible FROM seen`;
+}
+
+function refValues({ position, id }: RowRef): [string, string] {
+  return [position.toString(), id];
+}
+
+/** Without the NUL, which Postgres's text cannot hold and a broker's error may. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '');
+}

@@ -1,0 +1,121 @@
+import type pg from 'pg';
+import { RelayError } from '../core/errors.ts';
+import { parseSnapshot, seesTransaction, type Snapshot } from '../core/snapshot.ts';
+import type { PublishedRow, Settler, SettleResult } from '../core/store.ts';
+import type { OutboxTable } from '../core/table.ts';
+import { refArrays } from './array-literal.ts';
+import { columnReference, textExpression } from './column-text.ts';
+import { quoteTable } from './identifier.ts';
+import type { SqlSession } from './session.ts';
+
+/** For the session that settles. */
+export const SETTLE_SETTINGS: Readonly<Record<string, string>> = {
+  // A crash that takes a deletion back costs a second publication, which at-least-once allows; waiting for the disk
+  // would cost every batch a flush.
+  synchronous_commit: 'off',
+  // Only one plan is right, whatever the statistics of a table that fills and empties all day say: an index probe a row.
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+  // A row that somebody else holds locked must not hold up the deletion of all others for long.
+  lock_timeout: '5s',
+};
+
+/** What one statement tells. Indices into the rows given; absent when all were deleted. */
+interface DeleteOutcome {
+  readonly deleted: number;
+  readonly snapshot: Snapshot;
+  readonly gone: ReadonlySet<number>;
+  readonly visible: ReadonlySet<number>;
+}
+
+interface DeleteRow extends pg.QueryResultRow {
+  readonly deleted: number;
+  readonly snapshot: string;
+  readonly gone: readonly number[] | null;
+  readonly visible: readonly number[] | null;
+}
+
+/** Deletes published rows on a session with {@link SETTLE_SETTINGS}. */
+export class PostgresSettler implements Settler {
+  readonly #session: SqlSession;
+  readonly #text: string;
+
+  constructor(session: SqlSession, table: OutboxTable) {
+    this.#session = session;
+    this.#text = deleteStatement(table);
+  }
+
+  async settle<Row extends PublishedRow>(rows: readonly Row[]): Promise<SettleResult<Row>> {
+    if (rows.length === 0) return { deleted: 0, notYetVisible: [], missing: [], blocked: [] };
+    const first = classify(rows, await this.#delete(rows));
+    if (first.blocked.length === 0) return first;
+    // A row that another session deleted while our statement ran was visible to it, too, and not deleted by it. In a
+    // new snapshot that row is gone, whereas a policy or trigger is in the way still.
+    const again = classify(first.blocked, await this.#delete(first.blocked));
+    return {
+      deleted: first.deleted + again.deleted,
+      notYetVisible: [...first.notYetVisible, ...again.notYetVisible],
+      missing: [...first.missing, ...again.missing],
+      blocked: again.blocked,
+    };
+  }
+
+  async #delete(rows: readonly PublishedRow[]): Promise<DeleteOutcome> {
+    const [row] = await this.#session.query<DeleteRow>('deleting published rows', {
+      name: 'settle',
+      text: this.#text,
+      values: refArrays(rows),
+    });
+    if (row === undefined) throw new RelayError('internal', 'the delete statement returned nothing');
+    return {
+      deleted: row.deleted,
+      snapshot: parseSnapshot(row.snapshot),
+      gone: new Set(row.gone),
+      visible: new Set(row.visible),
+    };
+  }
+}
+
+/**
+ * Deletes by position and id: a position alone may have been given out a second time (TRUNCATE RESTART IDENTITY,
+ * setval, a restore) to a row that was never published.
+ *
+ * Everything in it, the deletion as well as the look at what is there, is of one snapshot, which is returned: only so
+ * is "not there" told from "not there yet". The look sees the table as before the deletion, and is taken only when
+ * fewer rows were deleted than given.
+ */
+function deleteStatement(table: OutboxTable): string {
+  const name = quoteTable(table);
+  const isGiven = `${columnReference(table.position)} = g.position AND ${textExpression(table.id)} = g.id COLLATE "C"`;
+  return `WITH given AS MATERIALIZED (
+      SELECT * FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS g(position, id, n)
+    ), gone AS (
+      DELETE FROM ${name} o USING given g WHERE ${isGiven} RETURNING g.n
+    ), tally AS MATERIALIZED (
+      SELECT count(*)::int AS deleted FROM gone
+    )
+    SELECT pg_current_snapshot()::text AS snapshot, deleted,
+      CASE WHEN deleted < cardinality($1) THEN ARRAY(SELECT n::int - 1 FROM gone) END AS gone,
+      CASE WHEN deleted < cardinality($1) THEN
+        ARRAY(SELECT g.n::int - 1 FROM given g JOIN ${name} o ON ${isGiven}) END AS visible
+    FROM tally`;
+}
+
+function classify<Row extends PublishedRow>(rows: readonly Row[], outcome: DeleteOutcome): SettleResult<Row> {
+  const notYetVisible: Row[] = [];
+  const missing: Row[] = [];
+  const blocked: Row[] = [];
+  if (outcome.deleted < rows.length) {
+    rows.forEach((row, index) => {
+      if (outcome.gone.has(index)) return;
+      if (outcome.visible.has(index)) blocked.push(row);
+      else if (row.xid === null || seesTransaction(outcome.snapshot, row.xid)) missing.push(row);
+      else notYetVisible.push(row);
+    });
+  }
+  return { deleted: outcome.deleted, notYetVisible, missing, blocked };
+}

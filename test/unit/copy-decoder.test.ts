@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CopyDecoder } from '../../src/capture/table/copy-decoder.ts';
+import type { OutboxRow } from '../../src/core/row.ts';
+
+interface Source {
+  readonly position: bigint;
+  readonly id: string;
+  /** Microseconds since 2000-01-01; null for SQL null. */
+  readonly createdAt: bigint | null;
+  readonly values: readonly (Buffer | null)[];
+}
+
+const VALUES = 3;
+
+function field(bytes: Buffer | null): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(bytes === null ? -1 : bytes.length);
+  return bytes === null ? length : Buffer.concat([length, bytes]);
+}
+
+function int8(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
+}
+
+function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeInt16BE(value);
+  return bytes;
+}
+
+function header(extension: Buffer = Buffer.alloc(0)): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(extension.length);
+  return Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(4), length, extension]);
+}
+
+function tuple(row: Source): Buffer {
+  const fields = [
+    field(int8(row.position)),
+    field(Buffer.from(row.id)),
+    field(row.createdAt === null ? null : int8(row.createdAt)),
+    ...row.values.map(field),
+  ];
+  return Buffer.concat([int16(fields.length), ...fields]);
+}
+
+function copyOf(rows: readonly Source[], extension?: Buffer): Buffer {
+  return Buffer.concat([header(extension), ...rows.map(tuple), int16(-1)]);
+}
+
+/** Feeds `bytes` cut at `cuts`, each chunk in a buffer that is overwritten afterwards, as pg's parser does. */
+function decode(bytes: Buffer, cuts: readonly number[]): { rows: OutboxRow[]; ended: boolean } {
+  const decoder = new CopyDecoder(VALUES);
+  const rows: OutboxRow[] = [];
+  const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
+  let start = 0;
+  for (const end of [...ends, bytes.length]) {
+    const chunk = Buffer.from(bytes.subarray(start, end));
+    decoder.push(chunk, rows);
+    chunk.fill(0xee);
+    start = end;
+  }
+  return { rows, ended: decoder.ended };
+}
+
+function expected(rows: readonly Source[]): OutboxRow[] {
+  return rows.map((row) => ({
+    position: row.position,
+    id: row.id,
+    values: row.values,
+    lane: 'table',
+    xid: null,
+    since: row.createdAt === null ? Number.NaN : Number(row.createdAt) / 1000 + Date.UTC(2000, 0, 1),
+  }));
+}
+
+const sources = fc.array(
+  fc.record<Source>({
+    position: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    id: fc.string({ unit: 'grapheme' }),
+    createdAt: fc.option(fc.bigInt({ min: -(2n ** 50n), max: 2n ** 50n })),
+    values: fc.array(fc.option(fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes))), {
+      minLength: VALUES,
+      maxLength: VALUES,
+    }),
+  }),
+  { maxLength: 12 },
+);
+
+describe('CopyDecoder', () => {
+  test('gives the same rows whatever the chunks', () => {
+    fc.assert(
+      fc.property(sources, fc.array(fc.nat(), { maxLength: 40 }), (rows, cuts) => {
+        const decoded = decode(copyOf(rows), cuts);
+        expect(decoded.rows).toEqual(expected(rows));
+        expect(decoded.ended).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('gives the same rows byte by byte', () => {
+    const rows: Source[] = [
+      { position: 1n, id: 'a', createdAt: 0n, values: [Buffer.from('x'), null, Buffer.alloc(0)] },
+      { position: 2n ** 62n, id: 'ä€', createdAt: null, values: [null, null, null] },
+    ];
+    const bytes = copyOf(rows);
+    expect(decode(bytes, [...bytes.keys()]).rows).toEqual(expected(rows));
+  });
+
+  test('skips an extension of the header', () => {
+    const rows: Source[] = [{ position: 7n, id: 'a', createdAt: 1_500n, values: [null, null, Buffer.from('v')] }];
+    const bytes = copyOf(rows, Buffer.from('future'));
+    expect(decode(bytes, [20]).rows).toEqual(expected(rows));
+  });
+
+  test('takes a row of many chunks in linear time', () => {
+    const value = Buffer.alloc(8 << 20, 'v');
+    const rows: Source[] = [{ position: 1n, id: 'a', createdAt: null, values: [value, null, null] }];
+    const bytes = copyOf(rows);
+    const cuts = Array.from({ length: Math.floor(bytes.length / 512) }, (_, index) => index * 512);
+    const started = performance.now();
+    expect(decode(bytes, cuts).rows[0]?.values[0]?.equals(value)).toBe(true);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  test.each([2n ** 63n - 1n, -(2n ** 63n)])('an infinite time is not a number: %s', (createdAt) => {
+    const bytes = copyOf([{ position: 1n, id: 'a', createdAt, values: [null, null, null] }]);
+    expect(decode(bytes, []).rows[0]?.since).toBeNaN();
+  });
+
+  test('has not ended before the trailer', () => {
+    const bytes = copyOf([{ position: 1n, id: 'a', createdAt: null, values: [null, null, null] }]);
+    const decoder = new CopyDecoder(VALUES);
+    const rows: OutboxRow[] = [];
+    decoder.push(bytes.subarray(0, -1), rows);
+    expect([rows.length, decoder.ended]).toEqual([1, false]);
+  });
+
+  test.each([
+    ['no signature', Buffer.alloc(40)],
+    ['too many columns', Buffer.concat([header(), int16(7), Buffer.alloc(8)])],
+    ['bytes after the trailer', Buffer.concat([copyOf([]), Buffer.from('x')])],
+  ])('refuses %s', (_, bytes) => {
+    expect(() => decode(bytes, [])).toThrow(expect.objectContaining({ code: 'internal' }));
+  });
+
+  test('names the row that has no id', () => {
+    const fields = [field(int8(42n)), field(null), field(null), field(null), field(null), field(null)];
+    const bytes = Buffer.concat([header(), int16(6), ...fields]);
+    expect(() => decode(bytes, [])).toThrow(
+      expect.objectContaining({ code: 'postgres_schema', message: expect.stringContaining('42') as string }),
+    );
+  });
+});
