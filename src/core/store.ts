@@ -49,10 +49,10 @@ export interface ParkedStore {
   /**
    * Deletes a row and its mark, if there is one, in one transaction: after its dead letter was acknowledged.
    *
-   * @throws RelayError `delete_blocked` when a policy or trigger keeps the row; its mark then stays too.
-   *   `postgres_query_failed` while the row's transaction is not visible yet: to be tried again, for ever
+   * @returns false while the row's transaction is not visible yet: to be tried again, for ever
+   * @throws RelayError `delete_blocked` when a policy or trigger keeps the row; its mark then stays too
    */
-  bury(row: PublishedRow): Promise<void>;
+  bury(row: PublishedRow): Promise<boolean>;
 }
 
 /** The audit's looks at the table: it finds rows that the stream should have delivered and did not. */

@@ -46,17 +46,16 @@ export class PostgresParkedStore implements ParkedStore {
     });
   }
 
-  async bury(row: PublishedRow): Promise<void> {
+  async bury(row: PublishedRow): Promise<boolean> {
     const [outcome] = await this.#session.query<{ snapshot: string; deleted: boolean; visible: boolean }>(
       'deleting a row and its mark',
       { text: buryStatement(this.#table, this.#parked), values: refValues(row) },
     );
     if (outcome === undefined) throw new RelayError('internal', 'the delete statement returned nothing');
-    if (outcome.deleted) return;
+    if (outcome.deleted) return true;
     if (outcome.visible)
       throw new RelayError('delete_blocked', `the row at position ${row.position} is visible and cannot be deleted`);
-    if (row.xid !== null && !seesTransaction(parseSnapshot(outcome.snapshot), row.xid))
-      throw new RelayError('postgres_query_failed', `the row at position ${row.position} is not visible yet`);
+    return row.xid === null || seesTransaction(parseSnapshot(outcome.snapshot), row.xid);
   }
 }
 
