@@ -1,0 +1,77 @@
+import type { ConfirmChannel, Message } from 'amqplib';
+import type { Connection } from './connection.ts';
+import { Confirms, type Settled } from './confirms.ts';
+import type { Publication } from './properties.ts';
+
+/** What befalls a {@link PublishingChannel}; none of it after {@link PublishingChannel.mute}. */
+export interface ChannelListener<T> {
+  /** The broker has these, those apart that were returned before. */
+  confirmed(settled: readonly Settled<T>[]): void;
+  /** The broker has not taken these. */
+  nacked(settled: readonly Settled<T>[]): void;
+  /** The broker closed the channel, and the connection goes on; these were not answered. */
+  closed(error: unknown, unanswered: readonly T[]): void;
+}
+
+/** A channel with confirms on which messages of type `T` are published. A lost connection is the connection's to tell. */
+export class PublishingChannel<T> {
+  readonly #channel: ConfirmChannel;
+  readonly #confirms = new Confirms<T>();
+  #listener: ChannelListener<T> | null;
+
+  private constructor(channel: ConfirmChannel, listener: ChannelListener<T>) {
+    this.#channel = channel;
+    this.#listener = listener;
+    let fault: unknown = null;
+    channel.on('return', (message: Message) => this.#confirms.returned(String(message.properties.messageId)));
+    channel.on('ack', ({ deliveryTag, multiple }) =>
+      this.#listener?.confirmed(this.#confirms.settle(deliveryTag, multiple)),
+    );
+    channel.on('nack', ({ deliveryTag, multiple }) =>
+      this.#listener?.nacked(this.#confirms.settle(deliveryTag, multiple)),
+    );
+    channel.on('error', (error) => {
+      fault = error;
+    });
+    channel.on('close', () => {
+      if (fault !== null) this.#listener?.closed(fault, this.#confirms.drain());
+    });
+  }
+
+  /** @throws RelayError */
+  static async open<T>(connection: Connection, listener: ChannelListener<T>): Promise<PublishingChannel<T>> {
+    return new PublishingChannel(await connection.openConfirmChannel(), listener);
+  }
+
+  /** Messages that the broker has not answered for. */
+  get unanswered(): number {
+    return this.#confirms.size;
+  }
+
+  /** When the oldest of them was sent, or null. */
+  get oldest(): number | null {
+    return this.#confirms.oldest();
+  }
+
+  /** Writes a message; throws what amqplib throws, and then nothing was written. */
+  publish(item: T, publication: Publication, now: number): void {
+    const { exchange, routingKey, body, options } = publication;
+    this.#channel.publish(exchange, routingKey, body, options);
+    this.#confirms.sent(item, options.messageId ?? '', now);
+  }
+
+  /** Tells its listener nothing more. */
+  mute(): void {
+    this.#listener = null;
+  }
+
+  /** Closes it and tells nothing more. */
+  abandon(): void {
+    this.mute();
+    try {
+      this.#channel.close().catch(() => undefined);
+    } catch {
+      // Closed already, with its connection or by the broker.
+    }
+  }
+}

@@ -1,0 +1,14 @@
+import type { ConnectionOptions } from 'node:tls';
+import type { RabbitmqTls } from './options.ts';
+
+/** The options of Node's TLS for a destination's. */
+export function tlsOptions(tls: RabbitmqTls): ConnectionOptions {
+  return {
+    rejectUnauthorized: tls.rejectUnauthorized,
+    ...(tls.checkHostname ? {} : { checkServerIdentity: () => undefined }),
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(tls.servername === undefined ? {} : { servername: tls.servername }),
+  };
+}
