@@ -1,4 +1,8 @@
 /** The configuration: one YAML file and the environment, validated into a frozen {@link Config}. */
+export { configJsonSchema } from './json-schema.ts';
+export { loadConfig, type ConfigSources } from './load.ts';
+export { redactConfig } from './redact.ts';
+export { optionReference, type OptionReference, type SectionReference } from './reference.ts';
 export type {
   ColumnsConfig,
   Config,

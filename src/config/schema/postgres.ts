@@ -35,7 +35,7 @@ const fields = section({
     .describe(
       'Host, or several separated by commas, each perhaps with its port (`db1:5432,db2:5433`); the first that is a writable primary is taken. A path is a Unix socket.',
     ),
-  port: integer(1, 65535).optional().describe('Port of the hosts that name none.').meta({ default: DEFAULT_PORT }),
+  port: integer(1, 65535).optional().describe('Port of the hosts that name none.').meta({ fallback: DEFAULT_PORT }),
   database: text('the name of a database').optional().describe('Database that holds the outbox table.'),
   user: text('the name of a role')
     .optional()
@@ -52,11 +52,11 @@ const fields = section({
   connectTimeout: duration({ min: '100ms', max: '5m' })
     .optional()
     .describe('How long one attempt to connect to one host may take.')
-    .meta({ default: formatDuration(DEFAULT_CONNECT_TIMEOUT_MS) }),
+    .meta({ fallback: formatDuration(DEFAULT_CONNECT_TIMEOUT_MS) }),
   applicationName: text('a name of 1 to 40 printable ASCII characters', /^[\x20-\x7e]{1,40}$/)
     .optional()
     .describe('Shown in pg_stat_activity, followed by what the connection is for.')
-    .meta({ default: DEFAULT_APPLICATION_NAME }),
+    .meta({ fallback: DEFAULT_APPLICATION_NAME }),
 });
 
 /** The `postgres:` section, resolved to what a connection needs. */

@@ -26,9 +26,8 @@ export const leaderSchema = section({
 
 /** The `shard:` option. */
 export const shardSchema = integer(0, 1023)
-  .describe(
-    'Which shard of the outbox this relay serves; enters the names of lock and slot. There is one shard, 0, so far.',
-  )
+  .refine((shard) => shard === 0, 'expected 0: an outbox has one shard so far')
+  .describe('Which shard of the outbox this relay serves. There is one, 0, so far.')
   .prefault(0);
 
 /** The `admin:` section. */

@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { choice, section, template, text } from './scalars.ts';
 
+export const DEFAULT_TOPIC = 'outbox.event.${aggregatetype}';
+export const DEFAULT_EXCHANGE = 'outbox.event';
+export const DEFAULT_ROUTING_KEY = '${aggregatetype}';
+
 const matchValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
 const match = z
@@ -49,15 +53,15 @@ const routingKey = template('a routing key');
 export const routeSchema = section({
   match: match.optional(),
   destination: text('the name of a destination').describe('Where the rows go: a name under `destinations`.'),
-  topic: topic.optional().describe('Kafka: the topic, a template.').meta({ default: 'outbox.event.${aggregatetype}' }),
+  topic: topic.optional().describe('Kafka: the topic, a template.').meta({ fallback: DEFAULT_TOPIC }),
   exchange: exchange
     .optional()
     .describe('RabbitMQ: the exchange, a template; an empty text is the default exchange.')
-    .meta({ default: 'outbox.event' }),
+    .meta({ fallback: DEFAULT_EXCHANGE }),
   routingKey: routingKey
     .optional()
     .describe('RabbitMQ: the routing key, a template.')
-    .meta({ default: '${aggregatetype}' }),
+    .meta({ fallback: DEFAULT_ROUTING_KEY }),
   key: template('a template')
     .nullable()
     .describe('Message key, a template; order is kept per key. Null: no key, no order.')
@@ -78,7 +82,7 @@ export const routeSchema = section({
     routingKey: routingKey
       .optional()
       .describe('RabbitMQ: routing key of dead letters, a template.')
-      .meta({ default: '${aggregatetype}' }),
+      .meta({ fallback: DEFAULT_ROUTING_KEY }),
   })
     .nullable()
     .describe('Where dead letters go, on the same destination; needed with `onError: dead-letter`.')

@@ -11,6 +11,8 @@ export interface OptionMeta {
   /** The bounds, in words: `10ms to 1m`. */
   readonly range?: string;
   readonly unit?: 'ms' | 'bytes';
+  /** What holds where the option is left out, as it is written; for options whose default depends on others. */
+  readonly fallback?: string | number;
   /** Never printed, logged or quoted in a message. */
   readonly secret?: true;
 }
@@ -153,7 +155,7 @@ export const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== 'unrecognized_keys') return `${missing(issue.input)}expected a section with options`;
-      return issue.keys.map((key) => unknownOption(key, Object.keys(shape))).join('; ');
+      return issue.keys.map((key) => unknownOption(key, Object.keys(shape))).join('\n');
     },
   });
 

@@ -60,9 +60,9 @@ const fields = section({
   port: integer(1, 65535)
     .optional()
     .describe('Port of the hosts that name none; 5671 with TLS.')
-    .meta({ default: 5672 }),
-  vhost: shortString('a virtual host').optional().describe('Virtual host.').meta({ default: '/' }),
-  user: text('a user name').optional().describe('User.').meta({ default: DEFAULT_USER }),
+    .meta({ fallback: 5672 }),
+  vhost: shortString('a virtual host').optional().describe('Virtual host.').meta({ fallback: '/' }),
+  user: text('a user name').optional().describe('User.').meta({ fallback: DEFAULT_USER }),
   password: secret('a password').optional().describe('Password of the user; `guest` for the user guest.'),
   tls: tlsSchema
     .nullable()
