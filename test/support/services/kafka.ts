@@ -18,12 +18,15 @@ import { removeScratchFolder, scratchFolder } from './scratch.ts';
 import { type Certificates, makeCertificates } from './tls.ts';
 import { until } from './until.ts';
 
+/** Of Kafka, unless `$KAFKA_VERSION` or an option names another. */
+export const DEFAULT_KAFKA_VERSION = '4.4.0';
+
 export type { KafkaListener } from './kafka-properties.ts';
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 90_000;
 const CLUSTER_ID = 'outboxrelaytestcluster';
-const DEFAULT_VERSION = '4.4.0';
+
 const LOG4J_PROPERTIES = `log4j.rootLogger=WARN, stdout
 log4j.appender.stdout=org.apache.log4j.ConsoleAppender
 log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
@@ -91,7 +94,7 @@ export interface TopicOptions {
  * @throws when Java or the jars are not to be had, or a node does not start; the message says why
  */
 export async function startKafka(options: KafkaStartOptions = {}): Promise<StartedKafka> {
-  const version = options.version ?? process.env.KAFKA_VERSION ?? DEFAULT_VERSION;
+  const version = options.version ?? process.env.KAFKA_VERSION ?? DEFAULT_KAFKA_VERSION;
   const distribution = await kafkaDistribution(version);
   const withTls = (options.listeners ?? []).some((listener) => listener.endsWith('tls'));
   const certificates = withTls ? await makeCertificates() : undefined;

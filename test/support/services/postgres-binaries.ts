@@ -11,6 +11,16 @@ const run = promisify(execFile);
 /** The major versions of Postgres that the relay supports. */
 export type PostgresMajor = '14' | '15' | '16' | '17' | '18';
 
+const MAJORS: readonly PostgresMajor[] = ['14', '15', '16', '17', '18'];
+
+/** The major version that `$PG_VERSION` asks for. @throws when the relay does not support it */
+export function postgresMajor(): PostgresMajor {
+  const wanted = process.env.PG_VERSION ?? '18';
+  const major = MAJORS.find((one) => one === wanted);
+  if (major === undefined) throw new Error(`PG_VERSION must be one of ${MAJORS.join(', ')}, not ${wanted}`);
+  return major;
+}
+
 /** The programs of one Postgres server. */
 export interface PostgresBinaries {
   readonly initdb: string;

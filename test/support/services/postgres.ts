@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { type ServiceProcess, spawnService } from './child-process.ts';
 import { freePort, retryOnTakenPort } from './ports.ts';
-import { type PostgresBinaries, type PostgresMajor, postgresBinaries } from './postgres-binaries.ts';
+import { type PostgresBinaries, type PostgresMajor, postgresBinaries, postgresMajor } from './postgres-binaries.ts';
 import { copyAsStandby } from './postgres-standby.ts';
 import { removeScratchFolder, scratchFolder } from './scratch.ts';
 
@@ -33,7 +33,7 @@ const DEFAULT_SETTINGS: Readonly<Record<string, string>> = {
 
 /** How a Postgres server is started. */
 export interface PostgresStartOptions {
-  /** @default '18' */
+  /** @default $PG_VERSION or '18' */
   readonly version?: PostgresMajor;
   /** Server settings, which win over the defaults (`wal_level=logical`, 20 walsenders and slots, 200 connections). */
   readonly settings?: Readonly<Record<string, string>>;
@@ -106,7 +106,7 @@ export interface StartedStandby extends StartedPostgres {
  * @throws when the binaries are not installed or the server does not start; the message says why
  */
 export async function startPostgres(options: PostgresStartOptions = {}): Promise<StartedPostgres> {
-  const version = options.version ?? '18';
+  const version = options.version ?? postgresMajor();
   const binaries = await postgresBinaries(version);
   const folder = await scratchFolder('postgres', binaries.account);
   const dataDir = options.dataDir ?? join(folder, 'data');

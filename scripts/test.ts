@@ -1,0 +1,66 @@
+/**
+ * `npm test`: runs the tests once and prints `N passed, N failed` as its last line. Arguments go on to vitest: file
+ * names, `-t NAME`, `--project unit`. With `CI=true`, and no `PG_VERSION`, the tests that use services run twice, on the
+ * oldest and on the newest Postgres.
+ */
+import { parseCLI, startVitest } from 'vitest/node';
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+interface Round {
+  readonly postgres: string | undefined;
+  readonly projects: readonly string[];
+}
+
+function rounds(): Round[] {
+  const { CI, PG_VERSION, TEST_POSTGRES_URL } = process.env;
+  if (CI !== 'true' || PG_VERSION || TEST_POSTGRES_URL) return [{ postgres: PG_VERSION, projects: [] }];
+  return [
+    { postgres: '14', projects: ['unit', 'services'] },
+    { postgres: '18', projects: ['services'] },
+  ];
+}
+
+async function runRound({ postgres, projects }: Round, tally: Tally): Promise<void> {
+  if (postgres !== undefined) process.env.PG_VERSION = postgres;
+  const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
+  const project = options.project ?? [...projects];
+  const vitest = await startVitest('test', filter, {
+    ...options,
+    watch: false,
+    ...(project.length > 0 ? { project } : {}),
+  });
+  for (const module of vitest.state.getTestModules()) {
+    tally.failed += module.errors().length;
+    for (const suite of module.children.allSuites()) tally.failed += suite.errors().length;
+    for (const test of module.children.allTests()) {
+      const { state } = test.result();
+      if (state === 'passed') tally.passed++;
+      else if (state === 'failed') tally.failed++;
+      else tally.skipped++;
+    }
+  }
+  tally.failed += vitest.state.getUnhandledErrors().length;
+  await vitest.close();
+}
+
+async function main(): Promise<void> {
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+  for (const round of rounds()) {
+    try {
+      await runRound(round, tally);
+    } catch (error) {
+      console.error(error);
+      tally.failed++;
+    }
+  }
+  if (tally.failed > 0 || tally.passed === 0) process.exitCode = 1;
+  const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
+  console.log(`${tally.passed} passed, ${tally.failed} failed${skipped}`);
+}
+
+await main();

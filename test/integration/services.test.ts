@@ -1,0 +1,193 @@
+import { Producer, stringSerializers } from '@platformatic/kafka';
+import amqp from 'amqplib';
+import pg from 'pg';
+import { expect, it } from 'vitest';
+import { TopicReader, headerOf, readTopic } from '../support/kafka-reader.ts';
+import { probeKafka, probePostgres, probeRabbitmq } from '../support/probes.ts';
+import { declareQueue, drainQueue, takeMessages } from '../support/rabbit-reader.ts';
+import {
+  describeWithLauncher,
+  describeWithService,
+  freshDatabase,
+  requirePostgres,
+  uniqueName,
+} from '../support/service.ts';
+import { startKafka } from '../support/services/kafka.ts';
+import { startPostgres } from '../support/services/postgres.ts';
+import { startRabbitmq } from '../support/services/rabbitmq.ts';
+import { until } from '../support/services/until.ts';
+
+const SECOND = 1000;
+
+function send(brokers: readonly string[], topic: string, values: readonly string[]): Promise<unknown> {
+  const producer = new Producer({
+    clientId: 'test',
+    bootstrapBrokers: [...brokers],
+    serializers: stringSerializers,
+    autocreateTopics: false,
+    retries: false,
+  });
+  const messages = values.map((value) => ({ topic, key: value, value, headers: { id: `id-${value}` } }));
+  return producer.send({ messages }).finally(() => producer.close());
+}
+
+describeWithService('postgres', 'the shared Postgres', () => {
+  const database = freshDatabase();
+
+  it('has a database for this file alone, and takes part in logical replication', async () => {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const { rows } = await client.query<{ name: string; level: string }>(
+      `select current_database() as name, current_setting('wal_level') as level`,
+    );
+    await client.end();
+    expect(rows).toEqual([{ name: database.name, level: 'logical' }]);
+    expect(database.url).not.toBe(requirePostgres());
+  });
+});
+
+describeWithLauncher('postgres', 'an own Postgres', () => {
+  it('keeps its data and its port over stop, crash and restart', async () => {
+    await using server = await startPostgres();
+    await server.query('create table kept as select 1 as a');
+    for (const mode of ['smart', 'fast', 'immediate'] as const) {
+      await server.stop(mode);
+      expect(server.running).toBe(false);
+      await expect(probePostgres(server.url)).rejects.toThrow('ECONNREFUSED');
+      await server.restart();
+      expect(await server.query('select a from kept')).toEqual([{ a: 1 }]);
+    }
+    await server.kill();
+    await server.restart({ work_mem: '1234kB' });
+    expect(await server.query(`select a, current_setting('work_mem') as mem from kept`)).toEqual([
+      { a: 1, mem: '1234kB' },
+    ]);
+  });
+
+  it('does not answer while it is paused, and goes on as if nothing had been', async () => {
+    await using server = await startPostgres();
+    const client = new pg.Client({ connectionString: server.url });
+    await client.connect();
+    await server.pause();
+    let answered = false;
+    const answer = client.query('select 1').then(() => (answered = true));
+    await expect(probePostgres(`${server.url}?connect_timeout=1`)).rejects.toThrow();
+    expect(answered).toBe(false);
+    await server.resume();
+    await expect(answer).resolves.toBe(true);
+    await client.end();
+  });
+
+  it('has a standby that follows it and takes its place', async () => {
+    await using server = await startPostgres();
+    await server.query('create table followed as select 1 as a');
+    await using standby = await server.startStandby();
+    expect(await standby.query('select pg_is_in_recovery() as standby, a from followed')).toEqual([
+      { standby: true, a: 1 },
+    ]);
+    await server.kill();
+    await standby.promote();
+    await standby.query('insert into followed values (2)');
+    expect(await standby.query('select a from followed order by a')).toEqual([{ a: 1 }, { a: 2 }]);
+  });
+});
+
+describeWithService('kafka', 'the shared Kafka', ({ url }) => {
+  it('answers, and knows no topic that nobody created', async () => {
+    await expect(probeKafka(url)).resolves.toBeUndefined();
+    await expect(readTopic(url, uniqueName('unknown'))).rejects.toThrow();
+  });
+});
+
+describeWithLauncher('kafka', 'an own Kafka', () => {
+  it(
+    'keeps records over stop, crash and restart, and they are read back whole',
+    { timeout: 120 * SECOND },
+    async () => {
+      await using kafka = await startKafka();
+      await kafka.createTopic('kept', { partitions: 3 });
+      await send(kafka.brokers, 'kept', ['a', 'b', 'c', 'd']);
+      await using reader = new TopicReader({ brokers: kafka.brokers, topic: 'kept' });
+      const first = await reader.readToEnd();
+      expect(first.map(({ value }) => String(value)).sort()).toEqual(['a', 'b', 'c', 'd']);
+      expect(first.every((record) => headerOf(record, 'id') === `id-${String(record.value)}`)).toBe(true);
+
+      await kafka.kill();
+      await expect(probeKafka(kafka.brokers.join())).rejects.toThrow();
+      await kafka.restart();
+      await send(kafka.brokers, 'kept', ['e']);
+      const later = await reader.waitFor((records) => records.length >= 5);
+      expect(later.map(({ key }) => String(key)).sort()).toEqual(['a', 'b', 'c', 'd', 'e']);
+
+      await kafka.stop();
+      await kafka.restart();
+      expect(await readTopic(kafka.brokers, 'kept')).toEqual(later);
+    },
+  );
+
+  it('goes on with two of three brokers', { timeout: 180 * SECOND }, async () => {
+    await using kafka = await startKafka({ brokers: 3 });
+    await kafka.createTopic('replicated', { partitions: 3 });
+    await kafka.kill(0);
+    const others = kafka.brokers.slice(1);
+    const values = ['a', 'b', 'c', 'd', 'e'];
+    // Until the cluster has noticed, producers are sent to the broker that is gone.
+    await until(() => send(others, 'replicated', values).then(() => true), { what: 'new leaders' });
+    const stored = (await readTopic(others, 'replicated')).map(({ value }) => String(value));
+    expect(new Set(stored)).toEqual(new Set(values));
+    await kafka.restart(0);
+    await kafka.stop();
+  });
+});
+
+describeWithService('rabbitmq', 'the shared RabbitMQ', ({ url }) => {
+  it('routes into a queue that is read by count and until it is empty', async () => {
+    const queue = uniqueName('queue');
+    const exchange = uniqueName('exchange');
+    await declareQueue(url, { queue, binding: { exchange, routingKey: 'a.*', exchangeType: 'topic' } });
+    const connection = await amqp.connect(url);
+    const channel = await connection.createConfirmChannel();
+    for (const body of ['1', '2', '3'])
+      channel.publish(exchange, 'a.b', Buffer.from(body), { messageId: `id-${body}` });
+    await channel.waitForConfirms();
+    const taken = await takeMessages(url, queue, 2);
+    expect(taken.map(({ content }) => String(content))).toEqual(['1', '2']);
+    const rest = await drainQueue(url, queue);
+    expect(rest.map(({ properties, routingKey }) => [properties.messageId, routingKey])).toEqual([['id-3', 'a.b']]);
+    await expect(takeMessages(url, queue, 1, 100)).rejects.toThrow('1 messages, 0 came');
+    await channel.deleteQueue(queue);
+    await channel.deleteExchange(exchange);
+    await connection.close();
+  });
+});
+
+describeWithLauncher('rabbitmq', 'an own RabbitMQ', () => {
+  it('keeps messages over stop, crash and restart', { timeout: 180 * SECOND }, async () => {
+    await using rabbitmq = await startRabbitmq();
+    await declareQueue(rabbitmq.url, { queue: 'kept' });
+    const connection = await amqp.connect(rabbitmq.url);
+    connection.on('error', () => undefined);
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', () => undefined);
+    channel.sendToQueue('kept', Buffer.from('1'), { persistent: true });
+    await channel.waitForConfirms();
+    await rabbitmq.kill();
+    await expect(probeRabbitmq(rabbitmq.url)).rejects.toThrow('ECONNREFUSED');
+    await rabbitmq.restart();
+    await rabbitmq.stop();
+    await rabbitmq.restart();
+    expect(await drainQueue(rabbitmq.url, 'kept')).toHaveLength(1);
+  });
+
+  it('obeys policies, alarms and its control program', { timeout: 120 * SECOND }, async () => {
+    await using rabbitmq = await startRabbitmq();
+    await rabbitmq.setPolicy('short', { pattern: '^short', definition: { 'max-length': 1 } });
+    expect(await rabbitmq.ctl('list_policies')).toContain('max-length');
+    await rabbitmq.removePolicy('short');
+    await rabbitmq.setMemoryAlarm(true);
+    expect(await rabbitmq.ctl('eval', 'rabbit_alarm:get_alarms().')).toContain('memory');
+    await rabbitmq.setMemoryAlarm(false);
+    expect(await rabbitmq.ctl('eval', 'rabbit_alarm:get_alarms().')).not.toContain('memory');
+    expect(() => rabbitmq.tlsUrl).toThrow('without tls');
+  });
+});
