@@ -1,0 +1,143 @@
+/** What the catalogue says of one metric; `docs/metrics.md` is generated from it. */
+export interface MetricEntry {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram's buckets, ascending, without infinity; empty for the others. */
+  readonly buckets: readonly number[];
+}
+
+/** What every metric's name begins with. */
+export const METRIC_PREFIX = 'outbox_relay_';
+
+const SECONDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600,
+] as const;
+const ROWS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000] as const;
+
+const metric = <const Type extends MetricEntry['type'], const Labels extends readonly string[]>(
+  type: Type,
+  labels: Labels,
+  help: string,
+  buckets: readonly number[] = [],
+) => ({ type, labels, help, buckets });
+
+/** Every metric of the relay, by its name without the prefix. Names and labels are stable: dashboards go by them. */
+export const METRICS = {
+  // publishing
+  published_total: metric(
+    'counter',
+    ['destination', 'lane'],
+    'Rows stored durably by the broker, by the lane they came by (stream or table).',
+  ),
+  end_to_end_seconds: metric(
+    'histogram',
+    ['destination', 'lane'],
+    "From commit (stream) or creation (table) by the database's clock to the broker's acknowledgement.",
+    SECONDS,
+  ),
+  publish_batch_rows: metric('histogram', ['destination'], 'Rows acknowledged together.', ROWS),
+  retried_total: metric(
+    'counter',
+    ['destination', 'code'],
+    'Messages whose sending failed and was repeated within the session, by error code.',
+  ),
+  resent_total: metric(
+    'counter',
+    ['destination'],
+    'Messages whose session ended before their acknowledgement: read and sent again, so possibly delivered twice.',
+  ),
+  refused_total: metric(
+    'counter',
+    ['destination', 'code', 'action'],
+    'Rows refused for good, by error code and by what was done about it (onError).',
+  ),
+  dead_letter_failures_total: metric(
+    'counter',
+    ['destination', 'code'],
+    'Dead letters that could not be sent; their keys are parked instead.',
+  ),
+  parked_rows: metric('gauge', ['destination'], 'Rows set aside; the keys behind them wait.'),
+  in_flight_messages: metric('gauge', ['destination'], 'Messages with the publisher, not yet acknowledged.'),
+  in_flight_bytes: metric('gauge', ['destination'], 'What these take in memory.'),
+  held_bytes: metric('gauge', ['destination'], 'What is held from the stream during a handover.'),
+  undeleted_rows: metric('gauge', ['destination'], 'Rows acknowledged and not yet deleted.'),
+
+  // deletion
+  deleted_total: metric('counter', [], 'Published rows deleted from the table.'),
+  delete_retries_total: metric('counter', [], 'Delete statements that failed and were repeated.'),
+  delete_not_visible_total: metric(
+    'counter',
+    [],
+    'Published rows that were not visible yet when they were to be deleted; tried again. Grows while commits wait for a synchronous standby.',
+  ),
+  missing_rows_total: metric(
+    'counter',
+    [],
+    'Published rows that somebody else had removed from the table. Must stay 0.',
+  ),
+
+  // lanes
+  destination_state: metric(
+    'gauge',
+    ['destination', 'state'],
+    '1 for the state that the destination is in, 0 for the others.',
+  ),
+  transitions_total: metric(
+    'counter',
+    ['destination', 'from', 'to', 'reason'],
+    'Changes of state, by the event that led to them.',
+  ),
+  stream_open: metric('gauge', [], '1 while rows come by the log, 0 while the table is polled.'),
+  stream_ends_total: metric('counter', ['code'], 'Streams that broke or could not be had, by error code.'),
+  stream_transactions_total: metric('counter', [], 'Transactions with outbox rows that the log delivered.'),
+  stream_rows_total: metric('counter', [], 'Rows that the log delivered.'),
+  stream_bytes_total: metric('counter', [], 'What these took in memory.'),
+  stream_skipped_total: metric(
+    'counter',
+    ['destination'],
+    'Streamed transactions skipped since a pass had published them.',
+  ),
+  stragglers_total: metric('counter', [], 'Rows that the audit found left behind by the stream. Must stay 0.'),
+  pass_seconds: metric('histogram', ['destination'], 'Duration of passes over the table.', SECONDS),
+  pass_rows: metric('histogram', ['destination'], 'Rows taken by passes over the table.', ROWS),
+
+  // lag
+  oldest_unpublished_seconds: metric(
+    'gauge',
+    [],
+    'Age of the oldest row neither published nor parked; 0 when none waits. Absent while it is not known.',
+  ),
+  waiting_rows: metric('gauge', [], 'Rows neither published nor parked. Absent while it is not known.'),
+  waiting_rows_capped: metric('gauge', [], '1 when counting stopped at waiting_rows, so that there are more.'),
+  slot_retained_bytes: metric(
+    'gauge',
+    [],
+    "Log that the relay's slot makes Postgres keep. Absent while there is no slot.",
+  ),
+  slot_wal_status: metric(
+    'gauge',
+    ['status'],
+    "1 for the slot's wal_status, 0 for the others. Absent while there is no slot.",
+  ),
+  lag_sample_age_seconds: metric(
+    'gauge',
+    [],
+    'Since the last successful look at table and slot. Absent before the first.',
+  ),
+
+  // instance
+  leader: metric('gauge', [], '1 while this instance is the one that publishes.'),
+  errors_total: metric('counter', ['code'], 'Errors by code (docs/errors.md).'),
+  build_info: metric('gauge', ['version', 'node'], '1, with the version of the relay and of Node.'),
+} as const satisfies Record<string, MetricEntry>;
+
+export type MetricName = keyof typeof METRICS;
+
+/** The names of all metrics of one type. */
+export type MetricNameOf<Type extends MetricEntry['type']> = {
+  [Name in MetricName]: (typeof METRICS)[Name]['type'] extends Type ? Name : never;
+}[MetricName];
+
+/** The labels of a metric: each of them, and no others. */
+export type MetricLabels<Name extends MetricName> = Readonly<Record<(typeof METRICS)[Name]['labels'][number], string>>;

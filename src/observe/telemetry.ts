@@ -1,0 +1,179 @@
+import { RelayError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { DESTINATION_STATES, type DestinationGauges, type LagSample } from '../core/status.ts';
+import { DestinationTelemetry } from './destination-telemetry.ts';
+import type { Journal } from './journal.ts';
+import type { Metrics } from './metrics.ts';
+import { Reporter } from './reporter.ts';
+
+/** What is read of the destinations at each scrape. */
+export type DestinationReading = DestinationGauges & { readonly name: string };
+
+const WAL_STATUSES = ['reserved', 'extended', 'unreserved', 'lost'] as const;
+const NO_LABELS = {};
+
+/**
+ * What an instance tells of itself: each event as metrics, as a log line where something changes, and in the journal
+ * that `/status` is made from. Fits what the relay asks for, without knowing it.
+ */
+export class Telemetry {
+  readonly #reporter: Reporter;
+  readonly #destinations = new Map<string, DestinationTelemetry>();
+  #read: () => readonly DestinationReading[] = () => [];
+
+  /** What becomes of published rows. */
+  readonly settling = {
+    deleted: (rows: number): void => this.#metrics.count('deleted_total', NO_LABELS, rows),
+    /** Not visible yet, tried again. */
+    notYetVisible: (rows: number): void => this.#metrics.count('delete_not_visible_total', NO_LABELS, rows),
+    /** Removed by somebody else. */
+    missing: (rows: number): void => {
+      this.#metrics.count('missing_rows_total', NO_LABELS, rows);
+      const error = new RelayError('rows_missing', `${rows} published rows were no longer in the table`);
+      this.#reporter.failed(error, 'somebody else deletes from the outbox');
+    },
+    failed: (error: RelayError): void => {
+      this.#metrics.count('delete_retries_total', NO_LABELS);
+      this.#reporter.failed(error, 'deleting published rows failed and is repeated');
+    },
+  };
+
+  /** @param now milliseconds since 1970 */
+  constructor(metrics: Metrics, log: Log, now: () => number = Date.now) {
+    this.#reporter = new Reporter(metrics, log, now);
+    metrics.set('leader', NO_LABELS, 0);
+    metrics.set('stream_open', NO_LABELS, 0);
+    metrics.beforeScrape(() => this.#refresh());
+  }
+
+  /** What was told last. */
+  get journal(): Journal {
+    return this.#reporter.journal;
+  }
+
+  get #metrics(): Metrics {
+    return this.#reporter.metrics;
+  }
+
+  destination(name: string): DestinationTelemetry {
+    const known = this.#destinations.get(name);
+    if (known !== undefined) return known;
+    const telemetry = new DestinationTelemetry(name, this.#reporter);
+    this.#destinations.set(name, telemetry);
+    return telemetry;
+  }
+
+  /** From now on, what the destinations hold is read by this at each scrape: nothing, while this instance does not lead. */
+  watch(read: () => readonly DestinationReading[]): void {
+    this.#read = read;
+  }
+
+  leader(leads: boolean): void {
+    this.#metrics.set('leader', NO_LABELS, leads ? 1 : 0);
+    this.#reporter.log.info({ leader: leads }, leads ? 'this instance publishes now' : 'this instance is a standby');
+  }
+
+  streamOpened(slot: string): void {
+    this.#metrics.set('stream_open', NO_LABELS, 1);
+    this.journal.streamOpened(slot);
+    this.#reporter.log.info({ slot }, 'the stream is open');
+  }
+
+  streamEnded(error: RelayError): void {
+    this.#streamClosed(error);
+    this.#reporter.failed(error, 'the stream has ended; the table is read instead');
+  }
+
+  /** No stream is to be had; tried again after so many milliseconds. */
+  streamUnavailable(error: RelayError, retryMs: number): void {
+    this.#streamClosed(error);
+    this.#reporter.failed(error, 'no stream is to be had; the table is polled instead', { retryMs });
+  }
+
+  /** The stream was closed since nobody needs it. */
+  streamClosed(): void {
+    this.#metrics.set('stream_open', NO_LABELS, 0);
+    this.journal.streamClosed();
+  }
+
+  streamed(transactions: number, rows: number, bytes: number): void {
+    this.#metrics.count('stream_transactions_total', NO_LABELS, transactions);
+    this.#metrics.count('stream_rows_total', NO_LABELS, rows);
+    this.#metrics.count('stream_bytes_total', NO_LABELS, bytes);
+  }
+
+  stragglers(rows: number): void {
+    this.#metrics.count('stragglers_total', NO_LABELS, rows);
+    const error = new RelayError('straggler_found', `the audit found ${rows} rows that the stream had left behind`);
+    this.#reporter.failed(error, 'rows were left behind by the stream; they are published from the table');
+  }
+
+  failed(error: RelayError): void {
+    this.#reporter.failed(error, 'the relay met an error');
+  }
+
+  /** A look at table and slot. */
+  lagSampled(sample: LagSample): void {
+    this.journal.lagSampled(sample);
+    this.#setOrClear('oldest_unpublished_seconds', sample.oldestUnpublishedSeconds);
+    this.#setOrClear('waiting_rows', sample.waitingRows);
+    this.#setOrClear('waiting_rows_capped', sample.waitingRowsCapped ? 1 : 0);
+    this.#setOrClear('slot_retained_bytes', sample.slot?.retainedBytes ?? null);
+    this.#metrics.clear('slot_wal_status');
+    if (sample.slot === null) return;
+    for (const status of new Set([...WAL_STATUSES, sample.slot.walStatus])) {
+      this.#metrics.set('slot_wal_status', { status }, status === sample.slot.walStatus ? 1 : 0);
+    }
+  }
+
+  /** The look failed: what the last one told may no longer be so, and is told no longer; only its age is. */
+  lagUnknown(error: RelayError): void {
+    for (const gauge of LAG_GAUGES) this.#metrics.clear(gauge);
+    this.#reporter.failed(error, 'the lag cannot be measured');
+  }
+
+  #streamClosed(error: RelayError): void {
+    this.streamClosed();
+    this.#metrics.count('stream_ends_total', { code: error.code });
+  }
+
+  #setOrClear(name: PlainLagGauge, value: number | null): void {
+    if (value === null) this.#metrics.clear(name);
+    else this.#metrics.set(name, NO_LABELS, value);
+  }
+
+  #refresh(): void {
+    this.#setOrClear('lag_sample_age_seconds', this.journal.lagAgeSeconds);
+    for (const gauge of DESTINATION_GAUGES) this.#metrics.clear(gauge);
+    for (const reading of this.#read()) {
+      const destination = reading.name;
+      this.#metrics.set('in_flight_messages', { destination }, reading.inFlightMessages);
+      this.#metrics.set('in_flight_bytes', { destination }, reading.inFlightBytes);
+      this.#metrics.set('held_bytes', { destination }, reading.heldBytes);
+      this.#metrics.set('undeleted_rows', { destination }, reading.undeletedRows);
+      this.#metrics.set('parked_rows', { destination }, reading.parkedRows);
+      for (const state of DESTINATION_STATES) {
+        this.#metrics.set('destination_state', { destination, state }, state === reading.state ? 1 : 0);
+      }
+    }
+  }
+}
+
+const LAG_GAUGES = [
+  'oldest_unpublished_seconds',
+  'waiting_rows',
+  'waiting_rows_capped',
+  'slot_retained_bytes',
+  'slot_wal_status',
+] as const;
+
+type PlainLagGauge = Exclude<(typeof LAG_GAUGES)[number], 'slot_wal_status'> | 'lag_sample_age_seconds';
+
+const DESTINATION_GAUGES = [
+  'in_flight_messages',
+  'in_flight_bytes',
+  'held_bytes',
+  'undeleted_rows',
+  'parked_rows',
+  'destination_state',
+] as const;
