@@ -16,12 +16,15 @@ const ROWS_A_LOOK = 10_000;
  * late commits and clocks would raise false alarms. Stragglers send the destination to catchup, which publishes them.
  *
  * An audit that its destination leaves streaming under says nothing.
+ *
+ * @param readParked reads the marks of parked rows again: a row may be there because its key has just been released
  */
 export async function auditDestination(
   auditor: Auditor,
   destination: Destination,
   stream: StreamHub,
   telemetry: RelayTelemetry,
+  readParked: () => Promise<void>,
 ): Promise<void> {
   if (destination.state.name !== 'streaming') return;
   if (destination.outlet.parked.size > 0 && !auditor.leavesOutParkedKeys(destination.name)) return;
@@ -35,7 +38,9 @@ export async function auditDestination(
     const suspects = present.filter((ref) => !ledger.has(ref));
     if (suspects.length === 0) return;
     const stragglers = notInFlight(await auditor.stillThere(destination.name, suspects), destination);
-    if (stragglers.length === 0 || !stillStreaming()) return;
+    if (stragglers.length === 0) return;
+    await readParked();
+    if (!stillStreaming()) return;
     telemetry.stragglers(stragglers.length);
     const first = stragglers[0];
     destination.dispatch({

@@ -146,7 +146,9 @@ export class Relay {
   #scheduleAudit(): void {
     this.#auditTimer.set(this.#options.auditIntervalMs, () => {
       const { auditor, telemetry } = this.#parts;
-      const audits = this.destinations.map((each) => auditDestination(auditor, each, this.stream, telemetry));
+      const audits = this.destinations.map((each) =>
+        auditDestination(auditor, each, this.stream, telemetry, () => this.#readParked()),
+      );
       void Promise.all(audits).then(() => {
         if (!this.#stopped) this.#scheduleAudit();
       });

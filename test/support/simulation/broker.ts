@@ -106,20 +106,18 @@ class SimulatedSession implements PublisherSession {
     this.#busy = false;
   }
 
-  /** One by one: a refusal holds its key for the rest of the batch. What was stored stays so, even if nobody hears it. */
+  /** One by one: a refusal puts what is behind it back into the queue. What was stored stays so, even if nobody hears it. */
   #deliver(batch: readonly OutgoingMessage[]): void {
-    const acknowledged: OutgoingMessage[] = [];
-    for (const message of batch) {
-      if (this.#hold(message)) continue;
-      if (this.#broker.refused.has(message.row.id)) {
-        this.#held.set(message.key, []);
-        if (!this.#closed) this.#listener.refused(message, new RelayError('message_too_large', 'simulated'));
-        continue;
-      }
-      this.#store(message);
-      acknowledged.push(message);
-    }
-    if (!this.#closed) this.#listener.acknowledged(acknowledged);
+    const refusedAt = batch.findIndex((message) => this.#broker.refused.has(message.row.id));
+    const stored = refusedAt < 0 ? batch : batch.slice(0, refusedAt);
+    for (const message of stored) this.#store(message);
+    if (this.#closed) return;
+    this.#listener.acknowledged(stored);
+    const refused = batch[refusedAt];
+    if (refused === undefined) return;
+    this.#queue.unshift(...batch.slice(refusedAt + 1));
+    this.#held.set(refused.key, []);
+    this.#listener.refused(refused, new RelayError('message_too_large', 'simulated'));
   }
 
   #hold(message: OutgoingMessage): boolean {

@@ -34,6 +34,7 @@ export interface Verdict {
   readonly disorder: readonly string[];
   readonly leftInTable: number;
   readonly stragglers: number;
+  /** Whether the destination came back to streaming once all was quiet. */
   readonly streaming: boolean;
 }
 
@@ -80,9 +81,10 @@ export class History {
     this.#database.retryAll();
     // quiet, with a few rows that can only come by the stream: restarts would hide what got stuck
     for (let round = 0; round < 400 && !this.#isQuiet(); round++) await pause(50);
+    const streaming = this.#isQuiet();
     await this.#write(3);
-    for (let round = 0; round < 20 && this.#database.size > 0; round++) await pause(5);
-    const verdict = this.#verdict();
+    for (let round = 0; round < 40 && this.#database.size > 0; round++) await pause(5);
+    const verdict = { ...this.#verdict(), streaming };
     await this.#relay?.abort();
     return verdict;
   }
@@ -140,7 +142,7 @@ export class History {
     }
   }
 
-  #verdict(): Verdict {
+  #verdict(): Omit<Verdict, 'streaming'> {
     const stored = new Set(this.#broker.stored.map(({ id }) => id));
     const committed = new Set(this.#database.committed.map(({ id }) => id));
     const seen = new Map<string, number>();
@@ -159,7 +161,6 @@ export class History {
       disorder,
       leftInTable: this.#database.size,
       stragglers: this.#stragglers,
-      streaming: this.#relay?.destinations[0]?.state.name === 'streaming',
     };
   }
 }
