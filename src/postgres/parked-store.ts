@@ -62,7 +62,7 @@ export class PostgresParkedStore implements ParkedStore {
 /** The mark goes with the row, or when there is no row; it stays when something keeps the row from being deleted. */
 function buryStatement(table: OutboxTable, parked: string): string {
   const name = quoteTable(table);
-  const isRow = `${columnReference(table.position)} = $1::bigint AND ${textExpression(table.id)} = $2::text COLLATE "C"`;
+  const isRow = `${columnReference(table.position)} = $1::bigint AND ${textExpression(table.id)} COLLATE "C" = $2::text COLLATE "C"`;
   return `WITH gone AS (
       DELETE FROM ${name} o WHERE ${isRow} RETURNING 1
     ), seen AS (
