@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Producer, stringSerializers } from '@platformatic/kafka';
 import amqp from 'amqplib';
 import pg from 'pg';
@@ -12,6 +16,7 @@ import {
   requirePostgres,
   uniqueName,
 } from '../support/service.ts';
+import { descendants, hasEnded } from '../support/services/child-process.ts';
 import { startKafka } from '../support/services/kafka.ts';
 import { startPostgres } from '../support/services/postgres.ts';
 import { startRabbitmq } from '../support/services/rabbitmq.ts';
@@ -71,12 +76,34 @@ describeWithLauncher('postgres', 'an own Postgres', () => {
     await server.pause();
     let answered = false;
     const answer = client.query('select 1').then(() => (answered = true));
-    await expect(probePostgres(`${server.url}?connect_timeout=1`)).rejects.toThrow();
+    const newcomer = new pg.Client({ connectionString: server.url, connectionTimeoutMillis: 300 });
+    await expect(newcomer.connect()).rejects.toThrow('timeout');
     expect(answered).toBe(false);
     await server.resume();
     await expect(answer).resolves.toBe(true);
     await client.end();
   });
+
+  it.runIf(process.platform === 'linux')(
+    'ends with the process that started it, also when that is killed',
+    async () => {
+      const launcher = new URL('../support/services/postgres.ts', import.meta.url).href;
+      const script = `const { startPostgres } = await import('${launcher}');
+      console.log((await startPostgres()).dataDir);
+      setInterval(() => {}, 1 << 30);`;
+      const starter = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
+      const [printed] = (await once(starter.stdout, 'data')) as [Buffer];
+      const dataDir = printed.toString().trim();
+      const postmaster = Number((await readFile(join(dataDir, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+      const server = [postmaster, ...(await descendants(postmaster))];
+      expect(server.length).toBeGreaterThan(3);
+      starter.kill('SIGKILL');
+      await until(async () => (await Promise.all(server.map(hasEnded))).every(Boolean), {
+        what: 'the end of the server',
+      });
+      await rm(dirname(dataDir), { recursive: true });
+    },
+  );
 
   it('has a standby that follows it and takes its place', async () => {
     await using server = await startPostgres();
@@ -153,7 +180,9 @@ describeWithService('rabbitmq', 'the shared RabbitMQ', ({ url }) => {
     const taken = await takeMessages(url, queue, 2);
     expect(taken.map(({ content }) => String(content))).toEqual(['1', '2']);
     const rest = await drainQueue(url, queue);
-    expect(rest.map(({ properties, routingKey }) => [properties.messageId, routingKey])).toEqual([['id-3', 'a.b']]);
+    expect(rest.map(({ properties, routingKey }) => [String(properties.messageId), routingKey])).toEqual([
+      ['id-3', 'a.b'],
+    ]);
     await expect(takeMessages(url, queue, 1, 100)).rejects.toThrow('1 messages, 0 came');
     await channel.deleteQueue(queue);
     await channel.deleteExchange(exchange);

@@ -85,7 +85,7 @@ function obtained(container: StartedTestContainer, url: string): Obtained {
 /** Makes sure of the engine and of the images before testcontainers is asked, which knows no such deadlines. */
 async function obtainImage(image: string): Promise<string> {
   await docker(['version', '--format', '{{.Server.Version}}'], ENGINE_TIMEOUT_MS).catch((error: unknown) => {
-    throw new Error('no Docker engine answers', { cause: error });
+    throw new Error(`no Docker engine answers: ${messageOf(error)}`);
   });
   process.env.RYUK_CONTAINER_IMAGE ??= REAPER_IMAGE;
   const reaper = process.env.TESTCONTAINERS_RYUK_DISABLED === 'true' ? [] : [process.env.RYUK_CONTAINER_IMAGE];
@@ -101,6 +101,13 @@ async function obtainImage(image: string): Promise<string> {
 }
 
 async function docker(args: readonly string[], timeoutMs: number): Promise<void> {
-  // The timeout kills the program, so that nothing arrives late.
-  await run('docker', args, { timeout: timeoutMs, killSignal: 'SIGKILL' });
+  try {
+    // The timeout kills the program, so that nothing arrives late.
+    await run('docker', args, { timeout: timeoutMs, killSignal: 'SIGKILL' });
+  } catch (error) {
+    const { code, killed, stderr = '' } = error as { code?: unknown; killed?: boolean; stderr?: string };
+    // In one line: this says why Docker is passed over.
+    if (killed === true) throw new Error(`no answer within ${timeoutMs} ms`);
+    throw new Error(code === 'ENOENT' ? 'the docker program is not installed' : stderr.trim().split('\n').at(-1));
+  }
 }

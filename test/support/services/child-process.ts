@@ -182,7 +182,7 @@ function isExecutable(path: string): boolean {
 }
 
 /** All descendants of a process, parents before children. By parent id: Postgres gives each child a session of its own. */
-async function descendants(root: number): Promise<number[]> {
+export async function descendants(root: number): Promise<number[]> {
   const parents = await parentIds();
   const found = [root];
   for (const parent of found) {
@@ -209,7 +209,8 @@ async function parentIdsFromPs(): Promise<Map<number, number>> {
   return new Map(rows.map(([pid = 0, ppid = 0]) => [pid, ppid]));
 }
 
-async function hasEnded(pid: number): Promise<boolean> {
+/** Whether a process is gone, or only waits for its parent to take notice. */
+export async function hasEnded(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') return !(await parentIdsFromPs()).has(pid);
   const stat = await processStat(pid);
   return stat === undefined || stat.state === 'Z';

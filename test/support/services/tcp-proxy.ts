@@ -141,7 +141,7 @@ export class TcpProxy {
     const { direction, from, to } = pipe;
     const swallow = () => {
       if (!this.#swallowed.has(direction)) return false;
-      this.#tainted.add(to);
+      this.#tainted.add(from).add(to);
       return true;
     };
     from.on('data', (chunk: Buffer) => {
@@ -154,9 +154,9 @@ export class TcpProxy {
       if (!swallow()) to.resetAndDestroy();
     });
     from.on('close', () => {
+      if (!swallow()) this.#deliver(pipe, () => to.end());
       this.#sockets.delete(from);
       this.#tainted.delete(from);
-      if (!swallow()) this.#deliver(pipe, () => to.end());
     });
   }
 
