@@ -30,7 +30,6 @@ export class Connection {
   readonly frameMax: number;
   #listener: ConnectionListener | null = null;
   #ended: RelayError | null = null;
-  #corked = false;
 
   constructor(model: ChannelModel, lifeline: AbortController, where: string, deadlineMs: number) {
     this.#model = model;
@@ -80,20 +79,14 @@ export class Connection {
   }
 
   /**
-   * Gathers what is written until the next turn of the event loop into one system call; amqplib itself makes one for
-   * each message. The turn is counted from when amqplib's own writer is due, hence the two steps.
+   * Gathers what `publish` writes into one system call; amqplib itself makes one for each message. Its writer is due in
+   * an immediate that is set in the next tick after the first message, hence the same two steps, behind it, here.
    */
-  gatherWrites(): void {
+  gatherWrites(publish: () => void): void {
     const socket = this.#socket;
-    if (this.#corked || socket === null) return;
-    this.#corked = true;
-    socket.cork();
-    process.nextTick(() =>
-      setImmediate(() => {
-        this.#corked = false;
-        socket.uncork();
-      }),
-    );
+    socket?.cork();
+    publish();
+    process.nextTick(() => setImmediate(() => socket?.uncork()));
   }
 
   /** Ends it at once. What was written and not yet answered may still be published by the broker. */

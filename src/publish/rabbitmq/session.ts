@@ -211,7 +211,10 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     if (this.#state === 'closed') return;
     this.#tellAcknowledged();
     if (this.#state === 'draining' && this.#channel?.unanswered === 0) this.#renewChannel();
-    if (this.#state === 'up' && !this.#blocked) this.#send();
+    const channel = this.#channel;
+    if (this.#state !== 'up' || this.#blocked || channel === null) return;
+    this.#connection.gatherWrites(() => this.#send(channel));
+    this.#watch.start();
   }
 
   #tellAcknowledged(): void {
@@ -221,19 +224,15 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     this.#listener?.acknowledged(messages);
   }
 
-  #send(): void {
-    const channel = this.#channel;
-    if (channel === null) return;
+  #send(channel: PublishingChannel<Entry>): void {
     const now = performance.now();
     const take = () => this.#window.take(this.#isolation.active ? 1 : undefined);
-    let sent = 0;
     for (let entry = take(); entry !== null; entry = take()) {
       const publication = toPublication(entry.message, this.#options.appId, this.#limits);
       if (publication instanceof RelayError) {
         this.#refuse(entry, publication);
         continue;
       }
-      if (sent++ === 0) this.#connection.gatherWrites();
       try {
         channel.publish(entry, publication, now);
       } catch (error) {
@@ -244,7 +243,6 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
         this.#refuse(entry, rowFault(error, 'the client refused the message'));
       }
     }
-    if (sent > 0) this.#watch.start();
   }
 
   #renewChannel(): void {
