@@ -60,9 +60,8 @@ describe('the TCP proxy', () => {
     let answered = false;
     client.once('data', () => (answered = true));
     client.write('b');
-    await expect.poll(() => seenByServer).toBe('ab');
-    // A connection that came later has been served: the answer to b would have been, too.
-    proxy.blackhole([]);
+    await expect.poll(() => proxy.swallowedBytes).toBe(1);
+    expect(seenByServer).toBe('ab');
     expect(answered).toBe(false);
     expect(client.destroyed).toBe(false);
   });
@@ -73,17 +72,13 @@ describe('the TCP proxy', () => {
     await ask(cut, 'a');
     await ask(idle, 'b');
     proxy.blackhole();
-    const closed = once(cut, 'close');
+    const failed = once(cut, 'error');
     cut.write('lost');
-    // Written after `cut`, arrives after it; the proxy has seen both when the later connection is accepted.
-    const later = await dial();
-    await expect.poll(() => proxy.accepted).toBe(3);
+    await expect.poll(() => proxy.swallowedBytes).toBe(4);
     await proxy.heal();
-    const [hadError] = (await closed) as [boolean];
-    expect(hadError).toBe(true);
+    expect(await failed).toEqual([expect.objectContaining({ code: 'ECONNRESET' })]);
     expect(seenByServer).toBe('ab');
     expect(await ask(idle, 'c')).toBe('c');
-    expect(await ask(later, 'd')).toBe('d');
   });
 
   it('delays, and keeps the order when the delay ends', async () => {
@@ -105,7 +100,7 @@ describe('the TCP proxy', () => {
   it('resets connections', async () => {
     const client = await dial();
     await ask(client, 'a');
-    const failed = once(client, 'error').catch((error: unknown) => [error]);
+    const failed = once(client, 'error');
     proxy.reset();
     expect(await failed).toEqual([expect.objectContaining({ code: 'ECONNRESET' })]);
   });

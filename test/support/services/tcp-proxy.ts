@@ -36,6 +36,7 @@ export class TcpProxy {
   #latencyMs = 0;
   #port = 0;
   #accepted = 0;
+  #swallowedBytes = 0;
 
   private constructor(target: ProxyTarget | undefined) {
     this.target = target;
@@ -62,6 +63,11 @@ export class TcpProxy {
   /** How many connections have been accepted since the start. */
   get accepted(): number {
     return this.#accepted;
+  }
+
+  /** How many bytes have vanished in black holes since the start: tells when a fault has hit something. */
+  get swallowedBytes(): number {
+    return this.#swallowedBytes;
   }
 
   /** How many connections are open on at least one side. */
@@ -145,7 +151,8 @@ export class TcpProxy {
       return true;
     };
     from.on('data', (chunk: Buffer) => {
-      if (!swallow()) this.#deliver(pipe, () => to.write(chunk));
+      if (swallow()) this.#swallowedBytes += chunk.length;
+      else this.#deliver(pipe, () => to.write(chunk));
     });
     from.on('end', () => {
       if (!swallow()) this.#deliver(pipe, () => to.end());
