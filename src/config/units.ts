@@ -40,12 +40,8 @@ export function parseSize(text: string): number | null {
 
 /** Prints milliseconds in the largest unit that keeps them whole: 90000 is `90s`. */
 export function formatDuration(ms: number): string {
-  return formatQuantity(ms, DURATION_UNITS, ['d', 'h', 'm', 's', 'ms']);
-}
-
-/** Prints bytes in the largest unit that keeps them whole, powers of 1024 first: 16777216 is `16MiB`. */
-export function formatSize(bytes: number): string {
-  return formatQuantity(bytes, SIZE_UNITS, ['TiB', 'GiB', 'MiB', 'KiB', 'TB', 'GB', 'MB', 'kB', 'B']);
+  const unit = (['d', 'h', 'm', 's'] as const).find((name) => ms !== 0 && ms % DURATION_UNITS[name] === 0) ?? 'ms';
+  return `${ms / DURATION_UNITS[unit]}${unit}`;
 }
 
 function parseQuantity(text: string, pattern: RegExp, units: Readonly<Record<string, number>>): number | null {
@@ -54,14 +50,4 @@ function parseQuantity(text: string, pattern: RegExp, units: Readonly<Record<str
   const value = Number(text.slice(0, -unit.length)) * (units[unit] ?? NaN);
   const whole = Math.round(value);
   return Math.abs(value - whole) < 1e-6 && Number.isSafeInteger(whole) ? whole : null;
-}
-
-function formatQuantity<Unit extends string>(
-  value: number,
-  units: Readonly<Record<Unit, number>>,
-  descending: readonly Unit[],
-): string {
-  const smallest = descending[descending.length - 1];
-  const unit = descending.find((name) => value !== 0 && value % units[name] === 0) ?? smallest;
-  return unit === undefined ? String(value) : `${value / units[unit]}${unit}`;
 }
