@@ -58,7 +58,7 @@ export class RowDecoder {
   /**
    * Takes the shape of a table.
    *
-   * @throws RelayError `postgres_schema` when it is the outbox table and lacks a column that is read, or has it in
+   * @throws RelayError `replication_unavailable` when it is the outbox table and lacks a column that is read, or has it in
    *   another type than the relay has found in the catalog
    */
   relation(message: RelationMessage): void {
@@ -102,22 +102,22 @@ export class RowDecoder {
 function planOf(table: OutboxTable, { columns }: RelationMessage): RowPlan {
   const fieldOf = (column: TableColumn): number => {
     const field = columns.findIndex(({ name }) => name === column.name);
-    if (field < 0) throw schemaError(table, `column ${column.name} is not in the log: dropped, renamed or generated`);
+    if (field < 0) throw shapeError(table, `column ${column.name} is not in the log: dropped, renamed or generated`);
     return field;
   };
   const reads = table.reads.map((column) => {
     const field = fieldOf(column);
     const isBytea = column.type === 'bytea';
     if (isBytea !== (columns[field]?.typeOid === BYTEA_OID)) {
-      throw schemaError(table, `column ${column.name} is no longer of type ${column.type}`);
+      throw shapeError(table, `column ${column.name} is no longer of type ${column.type}`);
     }
     return { field, isBytea };
   });
   return { fields: columns.length, position: fieldOf(table.position), id: fieldOf(table.id), reads };
 }
 
-function schemaError(table: OutboxTable, what: string): RelayError {
-  return new RelayError('postgres_schema', `${table.schema}.${table.name}: ${what}`, {
+function shapeError(table: OutboxTable, what: string): RelayError {
+  return new RelayError('replication_unavailable', `${table.schema}.${table.name}: ${what}`, {
     remedy: 'Restart the relay, which then examines the table again; `outbox-relay check` tells what it lacks.',
   });
 }
@@ -138,7 +138,7 @@ function readPosition(bytes: Buffer, bounds: readonly number[], field: number): 
   const start = bounds[field * 2] ?? -1;
   const end = bounds[field * 2 + 1] ?? -1;
   if (start < 0) throw protocolError('a row without a position');
-  if (end - start > EXACT_DIGITS) return parsePosition(bytes.toString('latin1', start, end));
+  if (start === end || end - start > EXACT_DIGITS) return parsePosition(bytes.toString('latin1', start, end));
   let position = 0;
   for (let at = start; at < end; at++) {
     const digit = (bytes[at] ?? 0) - DIGIT_ZERO;

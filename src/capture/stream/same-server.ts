@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { RelayError } from '../../core/errors.ts';
-import type { SqlSession } from './sql-session.ts';
+import type { SqlSession } from '../../postgres/session.ts';
 
 /** Which server a walsender runs on. */
 export interface ServerIdentity {
@@ -35,14 +35,13 @@ export async function assertSameServer(
   slotName: string,
   walsender: ServerIdentity,
 ): Promise<void> {
-  const [observed] = await session.query<Observed>(
-    'comparing the servers of both sessions',
-    `SELECT (SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1) AS active_pid,
+  const [observed] = await session.query<Observed>('comparing the servers of both sessions', {
+    text: `SELECT (SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1) AS active_pid,
             pg_is_in_recovery() AS recovering,
             (SELECT system_identifier::text FROM pg_control_system()) AS system_id,
             CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END AS timeline`,
-    [slotName],
-  );
+    values: [slotName],
+  });
   const problem = observed === undefined ? 'no answer' : difference(observed, walsender);
   if (problem === null) return;
   const message = `the replication session and the SQL session are not on the same primary: ${problem}`;

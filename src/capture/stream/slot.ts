@@ -5,7 +5,7 @@ import { RelayError } from '../../core/errors.ts';
 import { type Lsn, parseLsn } from '../../core/lsn.ts';
 import { quoteIdentifier } from '../../postgres/identifier.ts';
 import { postgresError } from '../../postgres/error.ts';
-import type { SqlSession } from './sql-session.ts';
+import type { SqlSession } from '../../postgres/session.ts';
 
 /** Bytes of a slot name that make it unique; twice as many hexadecimal digits. */
 const RANDOM_BYTES = 6;
@@ -51,11 +51,10 @@ export async function createSlot(walsender: pg.Client, name: string): Promise<Ls
  * not notice that its client has closed the connection. Does nothing when there is no such slot.
  */
 export async function endSlot(session: SqlSession, name: string): Promise<void> {
-  await session.query(
-    'ending a replication slot',
-    'SELECT pg_terminate_backend(active_pid, $2) FROM pg_replication_slots WHERE slot_name = $1 AND active_pid IS NOT NULL',
-    [name, TERMINATION_MS],
-  );
+  await session.query('ending a replication slot', {
+    text: 'SELECT pg_terminate_backend(active_pid, $2) FROM pg_replication_slots WHERE slot_name = $1 AND active_pid IS NOT NULL',
+    values: [name, TERMINATION_MS],
+  });
 }
 
 /** A slot that an earlier leader left behind. */

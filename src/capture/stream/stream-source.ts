@@ -1,16 +1,17 @@
 import type pg from 'pg';
 import type { Stream, StreamListener, StreamSource } from '../../core/capture.ts';
 import { RelayError } from '../../core/errors.ts';
+import type { SlotSample } from '../../core/status.ts';
 import type { OutboxTable } from '../../core/table.ts';
-import { connectReplication, connectSql, destroyConnection, type PostgresOptions } from '../../postgres/connection.ts';
+import { connectReplication, destroyConnection, type PostgresOptions } from '../../postgres/connection.ts';
+import { SqlSession } from '../../postgres/session.ts';
 import { succeedsWithin } from './deadline.ts';
-import { assertPublished } from './publication.ts';
+import { assertPublished } from './publication-coverage.ts';
 import { LONG_TRANSACTIONS_REMEDY, replicationError } from './replication-error.ts';
 import { assertSameServer, identifySystem } from './same-server.ts';
 import { createSlot, endSlot, newSlotName } from './slot.ts';
-import { SqlSession } from './sql-session.ts';
 import { streamTimings, type StreamTimings } from './stream-timing.ts';
-import { type SlotSample, WalWatch } from './wal-watch.ts';
+import { WalWatch } from './wal-watch.ts';
 import { WalsenderStream } from './walsender-stream.ts';
 
 /** How streams are opened, and what bounds them. */
@@ -38,9 +39,10 @@ export interface StreamOptions {
 
 const DEFAULT_WATCH_INTERVAL_MS = 2000;
 /** A look at the slot is quick, or something is wrong. */
-const WATCH_SETTINGS = { statement_timeout: '10s' };
+const WATCH_TIMEOUT_MS = 10_000;
 /** For ending a walsender that may not notice that its client is gone, in milliseconds. */
-const END_SLOT_MS = 1000;
+const END_SLOT_MS = 500;
+const CLOSE_SESSION_MS = 250;
 
 /** The log lane: streams by temporary slots of Postgres's logical replication. */
 export function streamSource(options: StreamOptions): StreamSource {
@@ -71,7 +73,7 @@ class Opening {
 
   async open(): Promise<Stream> {
     const { postgres } = this.#options;
-    const session = new SqlSession(await connectSql(postgres, 'watch', WATCH_SETTINGS, this.#signal));
+    const session = new SqlSession(postgres, { role: 'watch', statementTimeoutMs: WATCH_TIMEOUT_MS });
     let walsender: pg.Client | null = null;
     const watch = this.#watch(session);
     try {
@@ -154,7 +156,7 @@ class Opening {
   async #release(session: SqlSession, watch: WalWatch, slotMayRemain: boolean): Promise<void> {
     watch.stop();
     if (slotMayRemain) await succeedsWithin(END_SLOT_MS, endSlot(session, this.#slotName));
-    await session.close();
+    await session.close(CLOSE_SESSION_MS);
   }
 }
 

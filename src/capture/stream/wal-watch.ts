@@ -1,15 +1,8 @@
 import { RelayError } from '../../core/errors.ts';
+import type { SlotSample } from '../../core/status.ts';
 import type { OutboxTable } from '../../core/table.ts';
-import { assertPublished } from './publication.ts';
-import type { SqlSession } from './sql-session.ts';
-
-/** What a slot costs the server. */
-export interface SlotSample {
-  /** Log that the server keeps for the slot, in bytes. */
-  readonly retainedBytes: number;
-  /** `pg_replication_slots.wal_status`: `reserved`, `extended`, `unreserved` or `lost`. */
-  readonly walStatus: string;
-}
+import { assertPublished } from './publication-coverage.ts';
+import type { SqlSession } from '../../postgres/session.ts';
 
 /** What a watch looks at, and when it objects. */
 export interface WalWatchOptions {
@@ -47,7 +40,6 @@ export class WalWatch {
     this.#session = session;
     this.#options = options;
     this.trouble = new Promise((resolve) => (this.#object = resolve));
-    void session.lost.then((error) => this.#stopWith(error));
     this.#scheduleNext();
   }
 
@@ -76,12 +68,11 @@ export class WalWatch {
   async #look(): Promise<void> {
     const { slotName, table, publication } = this.#options;
     const expected = this.#created;
-    const [slot] = await this.#session.query<SlotRow>(
-      'watching the replication slot',
-      `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn)::bigint::text AS retained, wal_status
+    const [slot] = await this.#session.query<SlotRow>('watching the replication slot', {
+      text: `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn)::bigint::text AS retained, wal_status
          FROM pg_replication_slots WHERE slot_name = $1`,
-      [slotName],
-    );
+      values: [slotName],
+    });
     if (this.#stopped) return;
     if (slot === undefined && expected) throw new RelayError('replication_failed', `slot ${slotName} is gone`);
     if (slot !== undefined) this.#judge(slot);
@@ -102,7 +93,7 @@ export class WalWatch {
     // Not yet reserved.
     if (retained === null || walStatus === null) return;
     const retainedBytes = Number(retained);
-    onSample({ retainedBytes, walStatus });
+    onSample({ name: slotName, retainedBytes, walStatus });
     if (retainedBytes > budgetBytes) {
       throw new RelayError(
         'wal_budget_exceeded',

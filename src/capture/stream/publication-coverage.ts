@@ -1,7 +1,8 @@
 import { RelayError } from '../../core/errors.ts';
 import type { OutboxTable } from '../../core/table.ts';
 import { quoteIdentifier, quoteTable } from '../../postgres/identifier.ts';
-import type { SqlSession } from './sql-session.ts';
+import { createPublication } from '../../postgres/publication.ts';
+import type { SqlSession } from '../../postgres/session.ts';
 
 interface Coverage {
   readonly inserts: boolean;
@@ -17,14 +18,14 @@ const VERSION_PUBLISHING_GENERATED = 180_000;
 
 /**
  * Makes sure that the publication exists and carries inserts into the table with all columns that are read. From
- * Postgres 18 on a publication that is missing is no error for a walsender: it sends nothing.
+ * Postgres 18 on a publication that is missing is no error for a walsender: it sends nothing. One statement, since it is
+ * asked again every few seconds; `outbox-relay check` examines more.
  *
  * @throws RelayError `replication_unavailable`, with the statement that mends it
  */
 export async function assertPublished(session: SqlSession, table: OutboxTable, publication: string): Promise<void> {
-  const [coverage] = await session.query<Coverage>(
-    'examining the publication',
-    `SELECT p.pubinsert AS inserts,
+  const [coverage] = await session.query<Coverage>('examining the publication', {
+    text: `SELECT p.pubinsert AS inserts,
             t.tablename IS NOT NULL AS covered,
             NULLIF(to_jsonb(t) -> 'attnames', 'null') AS columns,
             ARRAY(SELECT a.attname::text
@@ -36,8 +37,8 @@ export async function assertPublished(session: SqlSession, table: OutboxTable, p
        FROM pg_publication p
        LEFT JOIN pg_publication_tables t ON t.pubname = p.pubname AND t.schemaname = $2 AND t.tablename = $3
       WHERE p.pubname = $1`,
-    [publication, table.schema, table.name],
-  );
+    values: [publication, table.schema, table.name],
+  });
   const fault = faultOf(coverage, table, publication);
   if (fault === null) return;
   throw new RelayError('replication_unavailable', `publication ${publication}: ${fault.problem}`, {
@@ -54,8 +55,7 @@ function faultOf(coverage: Coverage | undefined, table: OutboxTable, publication
   const name = quoteIdentifier(publication);
   const target = quoteTable(table);
   if (coverage === undefined) {
-    const options = "publish = 'insert', publish_via_partition_root = true";
-    return { problem: 'does not exist', remedy: `CREATE PUBLICATION ${name} FOR TABLE ${target} WITH (${options});` };
+    return { problem: 'does not exist', remedy: createPublication(publication, table) };
   }
   if (!coverage.inserts) {
     return { problem: 'leaves inserts out', remedy: `ALTER PUBLICATION ${name} SET (publish = 'insert');` };
