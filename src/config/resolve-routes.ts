@@ -36,7 +36,7 @@ export function resolveRoutes(
     const path = ['routes', index];
     const type = destinationType(route, context, path, problems);
     const resolved: RouteConfig = {
-      match: route.match ?? null,
+      match: route.match ?? {},
       destination: route.destination,
       address: addressOf(route, type, path, problems),
       key: route.key,
@@ -55,7 +55,7 @@ export function routeWarnings(routes: readonly RouteConfig[], destinations: Iter
   const unused = [...destinations].filter((name) => !routes.some((route) => route.destination === name));
   const idle = routes.filter((route) => route.deadLetter !== null && route.onError !== 'dead-letter');
   return [
-    ...(routes.some((route) => route.match === null)
+    ...(routes.some((route) => Object.keys(route.match).length === 0)
       ? []
       : [
           'there is no default route: a row that no route matches is set aside with its key (add a route without match at the end)',

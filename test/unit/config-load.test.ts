@@ -4,14 +4,16 @@ import { RelayError } from '../../src/core/errors.ts';
 import type { PostgresOptions } from '../../src/postgres/connection.ts';
 import type { KafkaOptions } from '../../src/publish/kafka/options.ts';
 import type { RabbitmqOptions } from '../../src/publish/rabbitmq/options.ts';
+import type { RouteSpec } from '../../src/route/spec.ts';
 import { failure, load, MINIMAL, POSTGRES } from './config-support.ts';
 
 /** Held by the compiler: what the configuration yields is what the parts take. */
 export const asTaken: {
   readonly postgres: (given: Config['postgres']) => PostgresOptions;
   readonly kafka: (given: KafkaConfig) => KafkaOptions;
+  readonly routes: (given: Config['routes']) => readonly RouteSpec[];
   readonly rabbitmq: (given: RabbitmqConfig) => RabbitmqOptions;
-} = { postgres: (given) => given, kafka: (given) => given, rabbitmq: (given) => given };
+} = { postgres: (given) => given, routes: (given) => given, kafka: (given) => given, rabbitmq: (given) => given };
 
 describe('loading', () => {
   it('completes a minimal file with defaults, in milliseconds and bytes', () => {
@@ -26,7 +28,7 @@ describe('loading', () => {
     });
     expect(config.routes).toEqual([
       {
-        match: null,
+        match: {},
         destination: 'kafka',
         address: { kind: 'topic', topic: 'outbox.event.${aggregatetype}' },
         key: '${aggregateid}',

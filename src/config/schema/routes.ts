@@ -99,8 +99,8 @@ export type AddressTemplates =
 
 /** A route, resolved. */
 export interface RouteConfig {
-  /** By column name, the values one of which a row must have (null: SQL null); null is the default route. */
-  readonly match: Readonly<Record<string, readonly (string | null)[]>> | null;
+  /** By column name, the values one of which a row must have (null: SQL null); empty is the default route. */
+  readonly match: Readonly<Record<string, readonly (string | null)[]>>;
   readonly destination: string;
   readonly address: AddressTemplates;
   /** A template; null: no key. */
