@@ -109,6 +109,11 @@ export class Destination {
     return this.#held.rows;
   }
 
+  /** What they take in memory. */
+  get heldBytes(): number {
+    return this.#held.bytes;
+  }
+
   get takesStream(): boolean {
     return takesStream(this.#state);
   }
@@ -233,12 +238,14 @@ export class Destination {
       (opened) => {
         if (!opened || signal.aborted) return;
         this.#parts.telemetry.opened();
+        this.#parts.onSession(null);
         this.dispatch({ type: 'opened' });
       },
       (error: unknown) => {
         if (signal.aborted) return;
         const failure = asRelayError(error, 'opening a session with the broker');
         this.#parts.telemetry.openFailed(failure);
+        this.#parts.onSession(failure);
         this.dispatch({ type: 'open-failed', error: failure });
       },
     );

@@ -14,6 +14,8 @@ import type { DestinationTelemetry } from './telemetry.ts';
 export interface OutletParts {
   readonly destination: string;
   readonly publisher: Publisher;
+  /** Told how each attempt to open a session ended; null: it is open. */
+  readonly onSession: (failure: RelayError | null) => void;
   readonly router: Router;
   readonly parkedStore: ParkedStore;
   readonly settling: Settling;

@@ -1,4 +1,5 @@
 import type { StreamSource, TableReader } from '../core/capture.ts';
+import type { RelayError } from '../core/errors.ts';
 import type { Publisher } from '../core/publisher.ts';
 import type { Router } from '../core/routing.ts';
 import type { Auditor, ParkedStore, Settler } from '../core/store.ts';
@@ -26,6 +27,8 @@ export interface RelayDestination {
   readonly name: string;
   readonly publisher: Publisher;
   readonly reader: TableReader;
+  /** Told how each attempt to open a session ended; null: it is open. */
+  readonly onSession: (failure: RelayError | null) => void;
 }
 
 /** Bounds and times of a relay. */
@@ -64,12 +67,13 @@ export class Relay {
     this.stream = new StreamHub(parts.streamSource, router, telemetry, options.stream);
     this.#settling = new Settling(parts.settler, telemetry.settling);
     const share = parts.destinations.length;
-    this.destinations = parts.destinations.map(({ name, publisher, reader }) => {
+    this.destinations = parts.destinations.map(({ name, publisher, reader, onSession }) => {
       const destination = new Destination(
         {
           destination: name,
           publisher,
           reader,
+          onSession,
           router,
           parkedStore,
           settling: this.#settling,

@@ -149,7 +149,9 @@ export class StreamHub implements StreamUse {
     const stream = this.#stream;
     this.#opening?.abort();
     this.#forgetStream();
-    if (stream !== null) this.#closing = stream.close();
+    if (stream === null) return;
+    this.#telemetry.streamClosed();
+    this.#closing = stream.close();
   }
 
   #forgetStream(): void {

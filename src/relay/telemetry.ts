@@ -36,6 +36,8 @@ export interface RelayTelemetry {
   readonly settling: SettlingObserver;
   streamOpened(slotName: string): void;
   streamEnded(error: RelayError): void;
+  /** Nobody needs it any more. */
+  streamClosed(): void;
   /** No stream is to be had; tried again after so many milliseconds. */
   streamUnavailable(error: RelayError, retryMs: number): void;
   streamed(transactions: number, rows: number, bytes: number): void;

@@ -31,6 +31,14 @@ export function rowColumn(table: OutboxTable, name: string, where: string): RowC
   throw new RelayError('config_invalid', `${where} names the column '${name}'; the outbox table has ${known}`);
 }
 
+/**
+ * A match's value as Postgres prints it for the column: booleans are written `true` and `false`, and printed `t` and `f`.
+ */
+export function printedValue(column: TableColumn, value: string | null): string | null {
+  if (column.type !== 'boolean') return value;
+  return value === 'true' ? 't' : value === 'false' ? 'f' : value;
+}
+
 function readText(at: number): RowColumn['read'] {
   return (row) => row.values[at]?.toString() ?? null;
 }

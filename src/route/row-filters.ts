@@ -1,5 +1,5 @@
 import type { OutboxTable, TableColumn } from '../core/table.ts';
-import { rowColumn } from './column.ts';
+import { printedValue, rowColumn } from './column.ts';
 import { reachable, takesAll } from './rules.ts';
 import type { RouteSpec } from './spec.ts';
 import { compileTemplate } from './template.ts';
@@ -67,7 +67,14 @@ function matchSql(match: RouteSpec['match'], table: OutboxTable, sql: SqlWriter)
   const conditions = Object.entries(match).map(([name, values]) => {
     if (values.length === 0) return 'false';
     const { column } = rowColumn(table, name, 'routes');
-    return `(${sql.textExpression(column)}) COLLATE "C" IN (${values.map((value) => sql.quoteLiteral(value)).join(', ')})`;
+    const text = `(${sql.textExpression(column)})`;
+    const printed = values.map((value) => printedValue(column, value));
+    const texts = printed.filter((value) => value !== null).map((value) => sql.quoteLiteral(value));
+    const alternatives = [
+      ...(texts.length > 0 ? [`${text} COLLATE "C" IN (${texts.join(', ')})`] : []),
+      ...(values.includes(null) ? [`num_nulls(${text}) > 0`] : []),
+    ];
+    return `(${alternatives.join(' OR ')})`;
   });
   return conditions.join(' AND ');
 }

@@ -1,6 +1,6 @@
 import type { OutboxRow } from '../core/row.ts';
 import type { OutboxTable } from '../core/table.ts';
-import { type RowColumn, rowColumn } from './column.ts';
+import { printedValue, type RowColumn, rowColumn } from './column.ts';
 import type { RouteSpec } from './spec.ts';
 
 /** The routes that can take a row at all: up to the first without a match, which takes every row. */
@@ -33,14 +33,14 @@ export function compileRules(specs: readonly RouteSpec[], table: OutboxTable): (
 
 /** The common case: all matches are on one column, so that one look-up finds the route. */
 function byOneColumn(routes: readonly RouteSpec[], column: RowColumn, otherwise: number): (row: OutboxRow) => number {
-  const routeOf = new Map<string, number>();
+  const routeOf = new Map<string | null, number>();
   for (const [index, { match }] of routes.entries()) {
-    for (const value of Object.values(match).flat()) if (!routeOf.has(value)) routeOf.set(value, index);
+    for (const value of Object.values(match).flat()) {
+      const printed = printedValue(column.column, value);
+      if (!routeOf.has(printed)) routeOf.set(printed, index);
+    }
   }
-  return (row) => {
-    const value = column.read(row);
-    return value === null ? otherwise : (routeOf.get(value) ?? otherwise);
-  };
+  return (row) => routeOf.get(column.read(row)) ?? otherwise;
 }
 
 function byAll(
@@ -48,10 +48,13 @@ function byAll(
   columns: ReadonlyMap<string, RowColumn>,
   otherwise: number,
 ): (row: OutboxRow) => number {
-  const names = [...columns.keys()];
   const readers = [...columns.values()];
   const conditions = routes.map(({ match }) =>
-    Object.entries(match).map(([name, values]) => ({ column: names.indexOf(name), values: new Set(values) })),
+    readers.flatMap(({ name, column }, at) => {
+      const values = Object.hasOwn(match, name) ? match[name] : undefined;
+      if (values === undefined) return [];
+      return [{ column: at, values: new Set(values.map((value) => printedValue(column, value))) }];
+    }),
   );
   return (row) => {
     const texts = readers.map((column) => column.read(row));

@@ -10,10 +10,10 @@ export type AddressTemplate =
 /** One configured route, with its defaults filled in. Texts are templates (`${column}`) where it says so. */
 export interface RouteSpec {
   /**
-   * The route takes rows of which every column named here has one of its values, compared as text. Empty: all rows that
-   * no route before it took. A null never matches.
+   * The route takes rows of which every column named here has one of its values, compared as text; null is SQL null.
+   * Empty: all rows that no route before it took. Booleans are compared as `true` and `false`.
    */
-  readonly match: Readonly<Record<string, readonly string[]>>;
+  readonly match: Readonly<Record<string, readonly (string | null)[]>>;
   readonly destination: string;
   readonly address: AddressTemplate;
   /** Template of the message key; null: no key, no order. A template of a single column gives no key when that is null. */

@@ -44,7 +44,7 @@ export const adminSchema = section({
 
 /** The `log:` section. */
 export const logSchema = section({
-  level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+  level: choice(['debug', 'info', 'warn', 'error', 'silent'])
     .describe('The least serious level that is logged.')
     .prefault('info'),
   format: choice(['auto', 'json', 'pretty'])

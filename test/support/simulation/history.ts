@@ -108,7 +108,9 @@ export class History {
   #newRelay(): Relay {
     return new Relay(
       {
-        destinations: [{ name: 'd', publisher: this.#broker, reader: this.#database.reader() }],
+        destinations: [
+          { name: 'd', publisher: this.#broker, reader: this.#database.reader(), onSession: () => undefined },
+        ],
         streamSource: this.#database,
         router: ROUTER,
         settler: this.#database,
@@ -207,6 +209,7 @@ function telemetry(onStraggler: () => void): RelayTelemetry {
     settling: { deleted: nothing, notYetVisible: nothing, missing: nothing, failed: nothing },
     streamOpened: nothing,
     streamEnded: nothing,
+    streamClosed: nothing,
     streamUnavailable: nothing,
     streamed: nothing,
     stragglers: onStraggler,

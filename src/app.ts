@@ -1,0 +1,232 @@
+import { hostname } from 'node:os';
+import { AdminServer } from './admin/server.ts';
+import { LagMonitor } from './app/lag-monitor.ts';
+import { readDestinations, statusReport } from './app/status-report.ts';
+import { tableMapping } from './app/routes.ts';
+import { buildTermRelay } from './app/term.ts';
+import { endPredecessors } from './capture/stream/slot.ts';
+import type { Config } from './config/index.ts';
+import { backoffDelay } from './core/backoff.ts';
+import type { RelayError } from './core/errors.ts';
+import type { Log } from './core/log.ts';
+import type { InstanceRole, SlotSample, StatusReport } from './core/status.ts';
+import type { OutboxTable } from './core/table.ts';
+import { standForElection, type Term } from './leader/election.ts';
+import { Metrics } from './observe/metrics.ts';
+import { Telemetry } from './observe/telemetry.ts';
+import { closeConnection, connectSql } from './postgres/connection.ts';
+import { postgresError } from './postgres/error.ts';
+import { inspectTable } from './postgres/table.ts';
+import type { Relay } from './relay/relay.ts';
+
+/** What an {@link App} is told from outside. */
+export interface AppOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Of the package. */
+  readonly version: string;
+}
+
+const CLOSE_DEADLINE_MS = 1_000;
+const START_RETRY = { baseMs: 500, maxMs: 5_000 };
+/** After a term that could not begin, so that another instance may try. */
+const TERM_RETRY_MS = 1_000;
+
+/** The composition root of the daemon: builds the parts, starts them, and ends them in reverse order. */
+export class App {
+  readonly #options: AppOptions;
+  readonly #telemetry: Telemetry;
+  readonly #admin: AdminServer;
+  readonly #startedAt = Date.now();
+  /** Aborted with the error that ends the process: what only an operator can mend, met at the start. */
+  readonly #fatal = new AbortController();
+  readonly #connected = new Set<string>();
+  #role: InstanceRole = 'starting';
+  #roleSince = Date.now();
+  #relay: Relay | null = null;
+  #monitor: LagMonitor | null = null;
+  #slotSample: SlotSample | null = null;
+
+  constructor(options: AppOptions) {
+    this.#options = options;
+    const { config, log, version } = options;
+    const metrics = new Metrics({ version, node: process.version });
+    this.#telemetry = new Telemetry(metrics, log);
+    this.#telemetry.watch(() => (this.#relay === null ? [] : readDestinations(this.#relay)));
+    this.#admin = new AdminServer(config.admin, { metrics, status: () => this.status(), log });
+  }
+
+  /** The port of `/metrics` and the others, once {@link run} has opened it. */
+  get adminPort(): number {
+    return this.#admin.port;
+  }
+
+  /** What `/status` tells. */
+  status(): StatusReport {
+    return statusReport({
+      version: this.#options.version,
+      startedAt: this.#startedAt,
+      role: this.#role,
+      roleSince: this.#roleSince,
+      destinations: this.#relay === null ? [] : readDestinations(this.#relay),
+      journal: this.#telemetry.journal,
+      heartbeatAgeSeconds: this.#monitor?.heartbeatAgeSeconds ?? null,
+    });
+  }
+
+  /**
+   * Runs until `stop` is aborted and what is in flight has been drained, or `kill` is aborted.
+   *
+   * @throws RelayError what only an operator can mend, met at the start: configuration, login, missing table
+   */
+  async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
+    const { config, log, version } = this.#options;
+    const ending = AbortSignal.any([stop, kill, this.#fatal.signal]);
+    await this.#admin.listen();
+    log.info({ version, admin: `${config.admin.host}:${this.#admin.port}` }, 'outbox-relay starts');
+    for (const warning of config.warnings) log.warn({}, warning);
+    try {
+      const table = await this.#firstLook(ending);
+      if (table === null) return;
+      this.#monitor = new LagMonitor(config.postgres, table, this.#telemetry, () => this.#slot());
+      this.#monitor.start();
+      await this.#stand(ending, kill);
+      this.#fatal.signal.throwIfAborted();
+    } finally {
+      this.#enter('stopping');
+      await this.#monitor?.stop();
+      await this.#admin.close(CLOSE_DEADLINE_MS);
+      log.info({}, 'outbox-relay has ended');
+    }
+  }
+
+  /** Waits for the database if need be, and finds the table; null when the process is to end before that. */
+  async #firstLook(ending: AbortSignal): Promise<OutboxTable | null> {
+    for (let attempt = 0; !ending.aborted; attempt++) {
+      try {
+        return await this.#inspect(ending);
+      } catch (thrown) {
+        const error = postgresError(thrown, 'looking at the outbox table');
+        if (!error.retryable) throw error;
+        this.#telemetry.failed(error);
+        await sleep(1 + backoffDelay(START_RETRY, attempt), ending);
+      }
+    }
+    return null;
+  }
+
+  async #inspect(signal: AbortSignal): Promise<OutboxTable> {
+    const client = await connectSql(this.#options.config.postgres, 'start', {}, signal);
+    try {
+      return await inspectTable(client, tableMapping(this.#options.config));
+    } finally {
+      await closeConnection(client);
+    }
+  }
+
+  async #stand(ending: AbortSignal, kill: AbortSignal): Promise<void> {
+    const { config, log } = this.#options;
+    const { schema, name } = config.table;
+    await standForElection(
+      {
+        postgres: config.postgres,
+        table: { schema, name },
+        shard: config.shard,
+        holder: `${hostname()} ${process.pid}`,
+        leaseMs: config.leader.lease,
+      },
+      {
+        waiting: () => this.#enter('standby'),
+        elected: (epoch) => log.info({ epoch: String(epoch) }, 'this instance is elected'),
+        lost: (error) => this.#telemetry.failed(error),
+        failed: (error) => this.#telemetry.failed(error),
+      },
+      (term) => this.#lead(term, ending, kill),
+      ending,
+    );
+  }
+
+  async #lead(term: Term, ending: AbortSignal, kill: AbortSignal): Promise<void> {
+    const over = AbortSignal.any([ending, term.lost]);
+    try {
+      await this.#endPredecessors(over);
+      await this.#relayFor(await this.#inspect(over), over, AbortSignal.any([kill, term.lost, this.#fatal.signal]));
+    } catch (thrown) {
+      if (over.aborted) return;
+      this.#telemetry.failed(postgresError(thrown, 'beginning to relay'));
+      await sleep(TERM_RETRY_MS, over);
+    }
+  }
+
+  /**
+   * @param over ends the term: what is in flight is drained
+   * @param cut ends the draining: leadership is lost, or there is no time left
+   */
+  async #relayFor(table: OutboxTable, over: AbortSignal, cut: AbortSignal): Promise<void> {
+    const { config } = this.#options;
+    const term = buildTermRelay(config, table, this.#telemetry, {
+      session: (destination, failure) => this.#sessionOpened(destination, failure),
+      slotSampled: (sample) => {
+        this.#slotSample = sample;
+      },
+    });
+    try {
+      this.#relay = term.relay;
+      await term.relay.start();
+      this.#enter('leader');
+      await aborted(over);
+      this.#enter('stopping');
+      await term.relay.stop(config.shutdown.drain, cut);
+    } finally {
+      await term.relay.abort();
+      this.#relay = null;
+      this.#telemetry.leader(false);
+      await term.close();
+    }
+  }
+
+  /** A walsender of a relay that is gone may not have noticed yet, and its slot retains log. */
+  async #endPredecessors(signal: AbortSignal): Promise<void> {
+    const { postgres, capture, shard } = this.#options.config;
+    const client = await connectSql(postgres, 'start', {}, signal);
+    try {
+      const ended = await endPredecessors(client, capture.slotPrefix, shard);
+      for (const predecessor of ended) this.#options.log.info({ ...predecessor }, 'ended the slot of a predecessor');
+    } catch (error) {
+      // not permitted to: then it ends by its own timeouts
+      this.#telemetry.failed(postgresError(error, 'ending the slots of predecessors'));
+    } finally {
+      await closeConnection(client);
+    }
+  }
+
+  /** A login that a broker refuses before it has ever taken one is a mistake in the set-up: the process ends with it. */
+  #sessionOpened(destination: string, failure: RelayError | null): void {
+    if (failure === null) this.#connected.add(destination);
+    else if (failure.code === 'broker_authentication' && !this.#connected.has(destination)) this.#fatal.abort(failure);
+  }
+
+  /** The slot of the open stream as it was last seen. */
+  #slot(): SlotSample | null {
+    const sample = this.#slotSample;
+    return sample !== null && sample.name === this.#relay?.stream.slotName ? sample : null;
+  }
+
+  #enter(role: InstanceRole): void {
+    if (role === this.#role) return;
+    this.#role = role;
+    this.#roleSince = Date.now();
+    if (role === 'leader' || role === 'standby') this.#telemetry.leader(role === 'leader');
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await Promise.race([aborted(signal), new Promise((resolve) => setTimeout(resolve, milliseconds))]);
+}

@@ -1,0 +1,69 @@
+import { RelayError } from '../core/errors.ts';
+import type { SlotSample } from '../core/status.ts';
+import type { OutboxTable } from '../core/table.ts';
+import type { Telemetry } from '../observe/telemetry.ts';
+import type { PostgresOptions } from '../postgres/connection.ts';
+import { postgresError } from '../postgres/error.ts';
+import { sampleLag } from '../postgres/lag.ts';
+import { SqlSession } from '../postgres/session.ts';
+import { IN_ORDER_SETTINGS } from '../postgres/unpublished-rows.ts';
+
+const INTERVAL_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 4_000;
+
+/**
+ * Looks at the table every few seconds, on a session of its own, and tells the lag: whether this instance leads or
+ * stands by, and above all while nothing is published.
+ */
+export class LagMonitor {
+  readonly #session: SqlSession;
+  readonly #table: OutboxTable;
+  readonly #telemetry: Telemetry;
+  readonly #slot: () => SlotSample | null;
+  #timer: NodeJS.Timeout | undefined;
+  #beatAt = performance.now();
+
+  /** @param slot of the open stream, as it was last seen; null while there is none */
+  constructor(postgres: PostgresOptions, table: OutboxTable, telemetry: Telemetry, slot: () => SlotSample | null) {
+    this.#session = new SqlSession(postgres, {
+      role: 'lag',
+      settings: IN_ORDER_SETTINGS,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    });
+    this.#table = table;
+    this.#telemetry = telemetry;
+    this.#slot = slot;
+  }
+
+  /** How long ago the monitor came round, in seconds. */
+  get heartbeatAgeSeconds(): number {
+    return (performance.now() - this.#beatAt) / 1000;
+  }
+
+  start(): void {
+    void this.#look().finally(() => {
+      this.#beatAt = performance.now();
+      this.#timer = setTimeout(() => this.start(), INTERVAL_MS);
+    });
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#session.close();
+    clearTimeout(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { oldestAgeSeconds, waitingRows, capped } = await sampleLag(this.#session, this.#table);
+      this.#telemetry.lagSampled({
+        oldestUnpublishedSeconds: waitingRows === 0 ? 0 : oldestAgeSeconds,
+        waitingRows,
+        waitingRowsCapped: capped,
+        slot: this.#slot(),
+      });
+    } catch (error) {
+      this.#telemetry.lagUnknown(error instanceof RelayError ? error : postgresError(error, 'sampling the lag'));
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import type { DestinationConfig } from '../config/index.ts';
+import type { Address } from '../core/message.ts';
+import type { Publisher } from '../core/publisher.ts';
+import { ConsolePublisher } from '../publish/console/publisher.ts';
+import { createKafkaPublisher } from '../publish/kafka/publisher.ts';
+import { createRabbitmqPublisher } from '../publish/rabbitmq/publisher.ts';
+
+/**
+ * The publisher of a configured destination.
+ *
+ * @param addresses where its routes lead, as far as that is known beforehand
+ */
+export function createPublisher(config: DestinationConfig, addresses: readonly Address[]): Publisher {
+  switch (config.type) {
+    case 'kafka':
+      return createKafkaPublisher(config);
+    case 'rabbitmq':
+      return createRabbitmqPublisher(config, addresses);
+    case 'console':
+      return new ConsolePublisher(process.stdout);
+  }
+}

@@ -1,0 +1,41 @@
+import { Command } from 'commander';
+import { App } from '../app.ts';
+import { createLogger } from '../observe/logger.ts';
+import { configOf, configOption, type ConfigOption } from './config-option.ts';
+import { EXIT } from './exit-codes.ts';
+import { packageVersion } from './version.ts';
+
+/** After a drain whose deadline has passed, or a second signal. */
+const LAST_RESORT_MS = 5_000;
+
+/** `outbox-relay run`: the daemon, until SIGTERM or SIGINT. */
+export function runCommand(finish: (code: number) => void): Command {
+  return new Command('run')
+    .description('publish the rows of the outbox table, until SIGTERM or SIGINT')
+    .addOption(configOption())
+    .action(async (options: ConfigOption) => finish(await run(options)));
+}
+
+async function run(options: ConfigOption): Promise<number> {
+  const config = configOf(options);
+  const log = createLogger(config.log);
+  const app = new App({ config, log, version: packageVersion() });
+  const stop = new AbortController();
+  const kill = new AbortController();
+  const interrupted = new Promise<number>((resolve) => {
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (stop.signal.aborted) {
+        log.warn({ signal }, 'a second signal: ending at once');
+        kill.abort();
+        resolve(EXIT.interrupted);
+        return;
+      }
+      log.info({ signal, drainMs: config.shutdown.drain }, 'stopping: publishing what is in flight');
+      stop.abort();
+      setTimeout(() => resolve(EXIT.failed), config.shutdown.drain + LAST_RESORT_MS).unref();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+  return Promise.race([app.run(stop.signal, kill.signal).then(() => EXIT.ok), interrupted]);
+}
