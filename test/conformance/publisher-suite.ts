@@ -244,6 +244,7 @@ function singleTests(harness: PublisherHarness): void {
       const next = outgoing(target);
       session.enqueue([next]);
       await recorder.ackedCount(1);
+      await session.publishOne(outgoing(target));
       expect(recorder.refusals).toEqual([]);
     }));
 }

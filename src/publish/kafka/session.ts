@@ -34,6 +34,7 @@ export class KafkaSession implements PublisherSession {
   readonly #options: KafkaOptions;
   readonly #listener: PublisherListener;
   readonly #topics: Topics;
+  readonly #random: () => number;
   readonly #encoder = new RecordEncoder();
   readonly #ordered: Lane;
   readonly #singles: SingleLane;
@@ -44,7 +45,14 @@ export class KafkaSession implements PublisherSession {
   #recordsOfProducer = 0;
   #closing: Promise<void> | null = null;
 
-  constructor(driver: KafkaDriver, options: KafkaOptions, listener: PublisherListener) {
+  /** @param random for the jitter of back-off, in [0, 1) */
+  constructor(
+    driver: KafkaDriver,
+    options: KafkaOptions,
+    listener: PublisherListener,
+    random: () => number = Math.random,
+  ) {
+    this.#random = random;
     this.#driver = driver;
     this.#options = options;
     this.#listener = listener;
@@ -172,7 +180,6 @@ export class KafkaSession implements PublisherSession {
     for (const topic of outcome.vanished) this.#topics.forget(topic);
     if (outcome.refused.length > 0) lane.isolation.found();
     if (outcome.suspects > 0) lane.isolation.suspect(outcome.suspects);
-    for (const { message } of outcome.refused) if (message.key !== null) lane.held.hold(message.key);
     if (outcome.stored.length > 0) lane.stored(outcome.stored);
     for (const { message, fault } of outcome.refused) this.#refuse(lane, message, fault);
     if (this.#over()) return;
@@ -197,7 +204,7 @@ export class KafkaSession implements PublisherSession {
     }
     this.#listener.retrying(error, messages);
     if (this.#over()) return;
-    const delay = backoffDelay(BACKOFF, this.#attempt++);
+    const delay = backoffDelay(BACKOFF, this.#attempt++, this.#random);
     await sleep(delay, undefined, { signal: this.#ended.signal }).catch(() => undefined);
   }
 

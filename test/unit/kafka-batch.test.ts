@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { OutgoingMessage } from '../../src/core/message.ts';
+import { nextBatch, type Batch, type BatchLimits, type TopicTarget } from '../../src/publish/kafka/batch.ts';
+import { partitionForKey } from '../../src/publish/kafka/murmur2.ts';
+import { HeldKeys, MessageQueue } from '../../src/publish/kafka/queue.ts';
+import { RecordEncoder, recordSize } from '../../src/publish/kafka/record.ts';
+
+let position = 0n;
+function message(key: string | null, size: number, topic = 't'): OutgoingMessage {
+  const row = { position: ++position, id: String(position), values: [], lane: 'table', xid: null, since: NaN } as const;
+  return {
+    row,
+    address: { kind: 'topic', topic },
+    key,
+    body: Buffer.alloc(size),
+    type: 'T',
+    contentType: 'text/plain',
+    headers: [],
+    route: 0,
+    bytes: size,
+  };
+}
+
+function target(name: string, batchBytes: number, partitions = 3): TopicTarget {
+  return { name, partitions, batchBytes, nextKeyless: 0 };
+}
+
+const encoder = new RecordEncoder();
+
+interface Cutter {
+  readonly queue: MessageQueue;
+  readonly held: HeldKeys;
+  readonly targets: ReadonlyMap<string, TopicTarget>;
+  cut(limits: BatchLimits): Batch;
+}
+
+function cutter(messages: readonly OutgoingMessage[], ...targets: readonly TopicTarget[]): Cutter {
+  const queue = new MessageQueue();
+  queue.push(messages);
+  const held = new HeldKeys();
+  const byName = new Map(targets.map((one) => [one.name, one]));
+  const cut = (limits: BatchLimits) =>
+    nextBatch({ queue, held, encoder, targetOf: (name) => byName.get(name) }, limits, 1_000);
+  return { queue, held, targets: byName, cut };
+}
+
+const AMPLE = { rows: 1_000_000, requestBytes: 1e9 };
+
+const sizeOf = (one: OutgoingMessage): number => recordSize(one, one.key === null ? null : Buffer.from(one.key));
+
+const messagesArbitrary = fc.array(
+  fc
+    .tuple(
+      fc.option(fc.constantFrom('a', 'b', 'c', 'd', 'e')),
+      fc.integer({ min: 0, max: 300 }),
+      fc.constantFrom('t', 'u'),
+    )
+    .map(([key, size, topic]) => message(key, size, topic)),
+  { maxLength: 80 },
+);
+
+describe('batches', () => {
+  test('take everything once, in the order of the queue, within all limits', () => {
+    const limits = fc.record({
+      rows: fc.integer({ min: 1, max: 20 }),
+      requestBytes: fc.integer({ min: 1, max: 2_000 }),
+      batchBytes: fc.integer({ min: 1, max: 1_000 }),
+    });
+    fc.assert(
+      fc.property(messagesArbitrary, limits, (messages, { rows, requestBytes, batchBytes }) => {
+        const { queue, cut } = cutter(messages, target('t', batchBytes), target('u', batchBytes, 1));
+        const taken: OutgoingMessage[] = [];
+        while (queue.length > 0) {
+          const batch = cut({ rows, requestBytes });
+          taken.push(...batch.messages);
+          expect(batch.messages.length).toBeGreaterThan(0);
+          expect(batch.messages.length).toBeLessThanOrEqual(rows);
+          const total = batch.messages.reduce((sum, one) => sum + sizeOf(one), 0);
+          expect(total <= requestBytes || batch.messages.length === 1).toBe(true);
+          const partitions = new Map<string, OutgoingMessage[]>();
+          batch.records.forEach(({ topic, partition }, at) => {
+            const name = `${topic}/${partition}`;
+            partitions.set(name, [...(partitions.get(name) ?? []), batch.messages[at]!]);
+          });
+          for (const members of partitions.values()) {
+            const bytes = members.reduce((sum, one) => sum + sizeOf(one), 0);
+            expect(bytes <= batchBytes || members.length === 1).toBe(true);
+          }
+        }
+        expect(taken).toEqual(messages);
+      }),
+    );
+  });
+
+  test("put a key on Java's partition, and all messages without one on the same, another in the next batch", () => {
+    const { cut } = cutter(
+      [message('x', 1), message(null, 1), message('x', 1), message(null, 1), message(null, 1)],
+      target('t', 1e6, 7),
+    );
+    const [first, second] = [cut({ rows: 4, requestBytes: 1e9 }), cut(AMPLE)];
+    const expected = partitionForKey(Buffer.from('x'), 7);
+    expect(first.records.map(({ partition }) => partition)).toEqual([expected, 0, expected, 0]);
+    expect(second.records.map(({ partition }) => partition)).toEqual([1]);
+  });
+
+  test('pass over held keys, which keep their messages in order', () => {
+    fc.assert(
+      fc.property(messagesArbitrary, fc.subarray(['a', 'b', 'c', 'd', 'e']), (messages, keys) => {
+        const { queue, held, cut } = cutter(messages, target('t', 1e6), target('u', 1e6));
+        for (const key of keys) held.hold(key);
+        const batch = cut(AMPLE);
+        const isHeld = ({ key }: OutgoingMessage): boolean => key !== null && keys.includes(key);
+        expect(batch.messages).toEqual(messages.filter((one) => !isHeld(one)));
+        expect(queue.length).toBe(0);
+        for (const key of keys) expect(held.release(key)).toEqual(messages.filter((one) => one.key === key));
+      }),
+    );
+  });
+
+  test('end before a topic that is not known', () => {
+    const messages = [message('a', 1), message('b', 1, 'unknown'), message('c', 1)];
+    const { queue, cut } = cutter(messages, target('t', 1e6));
+    expect(cut(AMPLE).messages).toEqual(messages.slice(0, 1));
+    expect(cut(AMPLE).messages).toEqual([]);
+    expect(queue.peek()).toBe(messages[1]);
+  });
+});
+
+describe('records', () => {
+  test('are never larger than their size says', () => {
+    const text = fc.string({ unit: 'grapheme', maxLength: 30 });
+    fc.assert(
+      fc.property(
+        fc.option(text),
+        fc.option(text),
+        fc.array(fc.tuple(text, text), { maxLength: 5 }),
+        (key, type, headers) => {
+          const one = { ...message(key, 17), type, headers };
+          const bytes = key === null ? null : Buffer.from(key);
+          const record = encoder.record(one, 't', 0, bytes, 0n);
+          let encoded = (record.key?.length ?? 0) + 17;
+          for (const [name, value] of record.headers) encoded += name.length + value.length;
+          expect(encoded).toBeLessThan(recordSize(one, bytes));
+          expect(record.headers.size).toBe(1 + (type === null ? 0 : 1) + headers.length);
+        },
+      ),
+    );
+  });
+
+  test('have the same header bytes again, in their order, when a name stands twice', () => {
+    const headers = [['a', '1'], ['b', '2'], ['a', '3']] as const; // prettier-ignore
+    const { headers: encoded } = encoder.record({ ...message('k', 0), headers }, 't', 0, null, 0n);
+    const named = [...encoded].map(([name, value]) => [name.toString(), value.toString()]);
+    expect(named.slice(2)).toEqual(headers);
+  });
+});
+
+describe('the queue', () => {
+  test('is a list that is taken from the front and put back there', () => {
+    const commands = fc.array(
+      fc.oneof(
+        fc.record({ do: fc.constant('push' as const), count: fc.integer({ min: 0, max: 2_000 }) }),
+        fc.record({ do: fc.constant('shift' as const), count: fc.integer({ min: 0, max: 2_500 }) }),
+        fc.record({ do: fc.constant('putBack' as const), count: fc.integer({ min: 0, max: 5 }) }),
+        fc.record({ do: fc.constant('extract' as const), count: fc.integer({ min: 0, max: 6 }) }),
+      ),
+      { maxLength: 12 },
+    );
+    fc.assert(
+      fc.property(commands, (script) => {
+        const queue = new MessageQueue();
+        let model: OutgoingMessage[] = [];
+        for (const { do: what, count } of script) {
+          const some = Array.from({ length: count }, (_, n) => message(`key-${n % 7}`, 0));
+          if (what === 'push') {
+            queue.push(some);
+            model.push(...some);
+          } else if (what === 'putBack') {
+            queue.putBack(some);
+            model.unshift(...some);
+          } else if (what === 'extract') {
+            expect(queue.extract(`key-${count}`)).toEqual(model.filter(({ key }) => key === `key-${count}`));
+            model = model.filter(({ key }) => key !== `key-${count}`);
+          } else {
+            for (let n = 0; n < count && queue.length > 0; n++) {
+              expect(queue.peek()).toBe(model.shift());
+              queue.shift();
+            }
+          }
+          expect(queue.length).toBe(model.length);
+          expect(queue.peek()).toBe(model[0]);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
