@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Producer, stringSerializers } from '@platformatic/kafka';
+import { ProduceAcks, Producer, stringSerializers } from '@platformatic/kafka';
 import amqp from 'amqplib';
 import pg from 'pg';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TopicReader, headerOf, readTopic } from '../support/kafka-reader.ts';
 import { probeKafka, probePostgres, probeRabbitmq } from '../support/probes.ts';
 import { declareQueue, drainQueue, takeMessages } from '../support/rabbit-reader.ts';
@@ -19,7 +19,7 @@ import {
 import { descendants, hasEnded } from '../support/services/child-process.ts';
 import { startKafka } from '../support/services/kafka.ts';
 import { startPostgres } from '../support/services/postgres.ts';
-import { startRabbitmq } from '../support/services/rabbitmq.ts';
+import { type StartedRabbitmq, startRabbitmq } from '../support/services/rabbitmq.ts';
 import { until } from '../support/services/until.ts';
 
 const SECOND = 1000;
@@ -30,6 +30,7 @@ function send(brokers: readonly string[], topic: string, values: readonly string
     bootstrapBrokers: [...brokers],
     serializers: stringSerializers,
     autocreateTopics: false,
+    acks: ProduceAcks.ALL,
     retries: false,
   });
   const messages = values.map((value) => ({ topic, key: value, value, headers: { id: `id-${value}` } }));
@@ -191,8 +192,26 @@ describeWithService('rabbitmq', 'the shared RabbitMQ', ({ url }) => {
 });
 
 describeWithLauncher('rabbitmq', 'an own RabbitMQ', () => {
-  it('keeps messages over stop, crash and restart', { timeout: 180 * SECOND }, async () => {
-    await using rabbitmq = await startRabbitmq();
+  let rabbitmq: StartedRabbitmq;
+
+  beforeAll(async () => {
+    rabbitmq = await startRabbitmq();
+  });
+
+  afterAll(() => rabbitmq.dispose());
+
+  it('obeys policies, alarms and its control program', { timeout: 120 * SECOND }, async () => {
+    await rabbitmq.setPolicy('short', { pattern: '^short', definition: { 'max-length': 1 } });
+    expect(await rabbitmq.ctl('list_policies')).toContain('max-length');
+    await rabbitmq.removePolicy('short');
+    await rabbitmq.setMemoryAlarm(true);
+    expect(await rabbitmq.ctl('eval', 'rabbit_alarm:get_alarms().')).toContain('memory');
+    await rabbitmq.setMemoryAlarm(false);
+    expect(await rabbitmq.ctl('eval', 'rabbit_alarm:get_alarms().')).not.toContain('memory');
+    expect(() => rabbitmq.tlsUrl).toThrow('without tls');
+  });
+
+  it('keeps messages over crash, restart and stop', { timeout: 180 * SECOND }, async () => {
     await declareQueue(rabbitmq.url, { queue: 'kept' });
     const connection = await amqp.connect(rabbitmq.url);
     connection.on('error', () => undefined);
@@ -203,20 +222,8 @@ describeWithLauncher('rabbitmq', 'an own RabbitMQ', () => {
     await rabbitmq.kill();
     await expect(probeRabbitmq(rabbitmq.url)).rejects.toThrow('ECONNREFUSED');
     await rabbitmq.restart();
-    await rabbitmq.stop();
-    await rabbitmq.restart();
     expect(await drainQueue(rabbitmq.url, 'kept')).toHaveLength(1);
-  });
-
-  it('obeys policies, alarms and its control program', { timeout: 120 * SECOND }, async () => {
-    await using rabbitmq = await startRabbitmq();
-    await rabbitmq.setPolicy('short', { pattern: '^short', definition: { 'max-length': 1 } });
-    expect(await rabbitmq.ctl('list_policies')).toContain('max-length');
-    await rabbitmq.removePolicy('short');
-    await rabbitmq.setMemoryAlarm(true);
-    expect(await rabbitmq.ctl('eval', 'rabbit_alarm:get_alarms().')).toContain('memory');
-    await rabbitmq.setMemoryAlarm(false);
-    expect(await rabbitmq.ctl('eval', 'rabbit_alarm:get_alarms().')).not.toContain('memory');
-    expect(() => rabbitmq.tlsUrl).toThrow('without tls');
+    await rabbitmq.stop();
+    await expect(probeRabbitmq(rabbitmq.url)).rejects.toThrow('ECONNREFUSED');
   });
 });
