@@ -4,7 +4,7 @@ import { columnLayout } from '../core/row.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { OutboxTable, TableColumn } from '../core/table.ts';
 import { type CatalogColumn, type CatalogTable, query, readCatalogTable } from './catalog.ts';
-import type { TableName } from './identifier.ts';
+import { quoteTable, type TableName } from './identifier.ts';
 
 /** Which column of the table plays which role; null where the table has none. */
 export interface ColumnMapping {
@@ -69,8 +69,16 @@ export function outboxTable(found: CatalogTable, mapping: TableMapping): OutboxT
   };
 }
 
-/** An ordinary or a partitioned table. @throws RelayError `postgres_schema` */
+/** An ordinary or a partitioned table, and a logged one. @throws RelayError `postgres_schema` */
 export function requireTable(found: CatalogTable): void {
+  if (found.unlogged) {
+    const remedy = `ALTER TABLE ${quoteTable(found)} SET LOGGED;`;
+    throw schemaError(
+      found,
+      'is unlogged: a crash of the server empties it, and the log does not carry its rows',
+      remedy,
+    );
+  }
   if (found.kind === 'r' || found.kind === 'p') return;
   throw schemaError(
     found,

@@ -7,7 +7,7 @@ import { checkPublication } from './publication.ts';
 import { type CheckContext, type CheckSubject, failed, ok } from './result.ts';
 import { checkCompanions, checkForeignDeleters, checkPrivileges } from './role.ts';
 import { checkDirect, checkReplicationRole, checkReplicationSettings, checkServer } from './server.ts';
-import { checkDeleteHindrances, checkIdColumn, checkOrderColumn, checkRowSecurity, checkStorage } from './table.ts';
+import { checkDeleteHindrances, checkIdColumn, checkOrderColumn, checkRowSecurity, checkWhole } from './table.ts';
 
 export type { CheckContext } from './result.ts';
 
@@ -28,12 +28,13 @@ export async function checkPostgres(client: pg.Client, context: CheckContext): P
   const checks = [
     checkOrderColumn,
     checkIdColumn,
-    checkStorage,
+    checkWhole,
     checkRowSecurity,
     checkDeleteHindrances,
+    // Before the privileges: on a table that is missing nobody has any.
+    checkCompanions,
     checkPrivileges,
     checkForeignDeleters,
-    checkCompanions,
     ...(context.captureMode === 'polling' ? [] : [checkReplicationSettings, checkReplicationRole, checkPublication]),
   ];
   for (const check of checks) findings.push(...(await check(subject)));

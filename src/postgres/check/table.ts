@@ -61,8 +61,8 @@ export function checkIdColumn({ table, mapping }: CheckSubject): Finding[] {
   return [failed('id_column', `${name} may be null, and is the dedup key`, sql)];
 }
 
-/** That a crash keeps the rows, that the log has all of them, under the name that is configured. */
-export async function checkStorage({ client, table }: CheckSubject): Promise<Finding[]> {
+/** That the log has all of the table's rows, under the name that is configured. */
+export async function checkWhole({ client, table }: CheckSubject): Promise<Finding[]> {
   const outbox = quoteTable(table);
   const [row] = await query<{ partition_of: string | null; children: string[] }>(
     client,
@@ -72,10 +72,6 @@ export async function checkStorage({ client, table }: CheckSubject): Promise<Fin
     [table.oid],
   );
   const findings: Finding[] = [];
-  if (table.unlogged) {
-    const remedy = `ALTER TABLE ${outbox} SET LOGGED;`;
-    findings.push(failed('table_logged', 'the table is unlogged: a crash of the server empties it', remedy));
-  }
   if (typeof row?.partition_of === 'string') {
     const remedy = `Set table.name to ${row.partition_of}.`;
     findings.push(failed('table_root', `the table is a partition of ${row.partition_of}`, remedy));
@@ -85,7 +81,7 @@ export async function checkStorage({ client, table }: CheckSubject): Promise<Fin
     const message = `${row.children.join(', ')} inherit from the table: their rows would be read as its own, and not be streamed`;
     findings.push(failed('table_children', message, remedy));
   }
-  return findings.length > 0 ? findings : [ok('table_storage', 'the table is logged and stands by itself')];
+  return findings.length > 0 ? findings : [ok('table_whole', 'the table stands by itself')];
 }
 
 /** Row security would hide rows, or keep them from being deleted; the relay's sessions refuse to run under it. */

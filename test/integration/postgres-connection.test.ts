@@ -1,0 +1,234 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkPostgres } from '../../src/postgres/check/index.ts';
+import {
+  closeConnection,
+  connectionLost,
+  connectReplication,
+  connectSql,
+  type PostgresOptions,
+} from '../../src/postgres/connection.ts';
+import { postgresError } from '../../src/postgres/error.ts';
+import { connectAdmin, createOutbox, postgresOptions } from '../support/outbox.ts';
+import { describeWithLauncher } from '../support/service.ts';
+import { postgresMajor } from '../support/services/postgres-binaries.ts';
+import { type StartedPostgres, type StartedStandby, startPostgres } from '../support/services/postgres.ts';
+import { meddlingProxy } from '../support/meddling-proxy.ts';
+
+describeWithLauncher('postgres', 'connections', () => {
+  let primary: StartedPostgres;
+  let standby: StartedStandby;
+  let options: PostgresOptions;
+
+  beforeAll(async () => {
+    primary = await startPostgres({
+      version: postgresMajor(),
+      hba: [
+        'local all all trust',
+        'host replication all 127.0.0.1/32 trust',
+        'host all with_password 127.0.0.1/32 scram-sha-256',
+        'host all all 127.0.0.1/32 trust',
+      ],
+    });
+    standby = await primary.startStandby();
+    options = postgresOptions(primary.url);
+    await primary.query(`CREATE ROLE with_password LOGIN PASSWORD 'right'`);
+  });
+  afterAll(async () => {
+    await standby.dispose();
+    await primary.dispose();
+  });
+
+  const at = (...ports: number[]): PostgresOptions => ({
+    ...options,
+    connectTimeoutMs: 2000,
+    hosts: ports.map((port) => ({ host: '127.0.0.1', port })),
+  });
+
+  test('takes the first host that is a primary', async () => {
+    const client = await connectSql(at(1, standby.port, primary.port), 'test');
+    const { rows } = await client.query<{ recovering: boolean }>('SELECT pg_is_in_recovery() AS recovering');
+    expect(rows).toEqual([{ recovering: false }]);
+    await closeConnection(client);
+  });
+
+  test.each([
+    ['a standby', () => at(standby.port), 'postgres_not_primary'],
+    ['a standby among the dead', () => at(1, standby.port), 'postgres_not_primary'],
+    ['nobody there', () => at(1), 'postgres_unreachable'],
+    ['no such host', () => ({ ...at(1), hosts: [{ host: 'no.such.host.invalid', port: 1 }] }), 'postgres_unreachable'],
+    ['no such role', () => ({ ...at(primary.port), user: 'nobody at all' }), 'postgres_authentication'],
+    [
+      'a wrong password',
+      () => ({ ...at(primary.port), user: 'with_password', password: 'wrong' }),
+      'postgres_authentication',
+    ],
+    ['a password that is missing', () => ({ ...at(primary.port), user: 'with_password' }), 'postgres_authentication'],
+    [
+      'a wrong password beside the dead',
+      () => ({ ...at(1, primary.port), user: 'with_password', password: 'wrong' }),
+      'postgres_authentication',
+    ],
+    ['no such database', () => ({ ...at(primary.port), database: 'nowhere' }), 'postgres_schema'],
+    ['no TLS', () => ({ ...at(primary.port), tls: { rejectUnauthorized: true, checkHostname: true } }), 'postgres_tls'],
+  ] as const)('%s', async (_, given, code) => {
+    await expect(connectSql(given(), 'test')).rejects.toMatchObject({ name: 'RelayError', code });
+    await expect(connectReplication(given(), 'test')).rejects.toMatchObject({ name: 'RelayError', code });
+  });
+
+  test('no message carries the password', async () => {
+    const given = { ...at(primary.port), user: 'with_password', password: 'hunter2' };
+    const error: unknown = await connectSql(given, 'test').catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'postgres_authentication' });
+    expect(JSON.stringify([String(error), error])).not.toContain('hunter2');
+  });
+
+  test('a server that accepts and says nothing is given up in time, or when told to', async () => {
+    const silent = createServer();
+    const accepted: Promise<void>[] = [];
+    silent.on('connection', (socket) => {
+      socket.resume().on('error', () => undefined);
+      accepted.push(new Promise((resolve) => socket.once('close', () => resolve())));
+    });
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+
+    const late = connectSql({ ...at(port), connectTimeoutMs: 100 }, 'test');
+    await expect(late).rejects.toMatchObject({ code: 'postgres_unreachable' });
+
+    const controller = new AbortController();
+    const attempt = connectSql({ ...at(port), connectTimeoutMs: 60_000 }, 'test', {}, controller.signal);
+    silent.once('connection', () => controller.abort());
+    await expect(attempt).rejects.toMatchObject({ code: 'postgres_unreachable' });
+
+    await Promise.all(accepted);
+    await new Promise((resolve) => silent.close(resolve));
+  });
+
+  test('both kinds of session print values alike, whatever the role says', async () => {
+    await primary.query(`ALTER ROLE postgres SET "TimeZone" = 'Asia/Tokyo'; ALTER ROLE postgres SET bytea_output = 'escape';
+      ALTER ROLE postgres SET statement_timeout = '1ms'; ALTER ROLE postgres SET search_path = public`);
+    const sql = await connectSql(options, 'test', { search_path: 'pg_catalog, public' });
+    const replication = await connectReplication(options, 'test');
+    const shown =
+      "SELECT (timestamptz 'epoch')::text || (bytea '\\x00ff')::text || (1/3::float8)::text || interval '1 day 1s' AS text";
+    for (const client of [sql, replication]) {
+      const { rows } = await client.query<{ text: string }>(shown);
+      expect(rows).toEqual([{ text: '1970-01-01 00:00:00+00\\x00ff0.33333333333333331 day 00:00:01' }]);
+    }
+    expect((await sql.query('SHOW search_path')).rows).toEqual([{ search_path: 'pg_catalog, public' }]);
+    expect((await replication.query('SHOW wal_sender_timeout')).rows).toEqual([{ wal_sender_timeout: '30s' }]);
+    expect((await replication.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '30s' }]);
+    await sql.query('RESET ALL');
+    expect((await sql.query('SHOW TimeZone')).rows).toEqual([{ TimeZone: 'UTC' }]);
+    await Promise.all([closeConnection(sql), closeConnection(replication)]);
+    await primary.query('ALTER ROLE postgres RESET ALL');
+  });
+
+  test('a lost connection is told, and fails what runs on it, without an unhandled error', async () => {
+    const client = await connectSql(options, 'doomed');
+    const lost = connectionLost(client);
+    const sleeping = client.query('SELECT pg_sleep(60)').catch((error: unknown) => postgresError(error, 'sleeping'));
+    await primary.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '% doomed'`,
+    );
+    expect(await lost).toMatchObject({ code: 'postgres_unreachable' });
+    expect(await sleeping).toMatchObject({ code: 'postgres_unreachable' });
+    expect(await connectionLost(client)).toBe(await lost);
+    await closeConnection(client);
+  });
+
+  test('closing does not wait for a server that does not answer', async () => {
+    const client = await connectSql(options, 'test');
+    await primary.pause();
+    try {
+      await closeConnection(client, 100);
+    } finally {
+      await primary.resume();
+    }
+  });
+
+  test('check: a pooler between is found by what it hides', async () => {
+    const admin = await connectAdmin(primary.url);
+    const outbox = await createOutbox(admin);
+    await admin.end();
+    const client = await connectSql(options, 'test');
+    const examine = async (port: number) => {
+      const context = { mapping: outbox.mapping, publication: outbox.publication!, captureMode: 'auto' } as const;
+      const findings = await checkPostgres(client, { ...context, connection: at(port) });
+      return findings.find(({ subject }) => subject === 'postgres.direct_connection');
+    };
+    await using transparent = await meddlingProxy(primary, {});
+    expect(await examine(transparent.port)).toMatchObject({ status: 'ok' });
+
+    const forgetSettings = (packet: Buffer): Buffer =>
+      Buffer.from(packet.toString('latin1').replace('outbox_relay.check', 'outbox_pooler.take'), 'latin1');
+    await using forgetful = await meddlingProxy(primary, { startup: forgetSettings });
+    expect(await examine(forgetful.port)).toMatchObject({
+      status: 'error',
+      message: expect.stringContaining('settings') as string,
+    });
+
+    // BackendKeyData: 'K', length 12, process id, secret; from 18 on the secret may be longer.
+    const otherKey = (chunk: Buffer): Buffer => {
+      const key = chunk.indexOf(Buffer.from([0x4b, 0, 0, 0]));
+      if (key >= 0) chunk.writeInt32BE(4711, key + 5);
+      return chunk;
+    };
+    await using pooler = await meddlingProxy(primary, { answer: otherKey });
+    expect(await examine(pooler.port)).toMatchObject({
+      status: 'error',
+      message: expect.stringContaining('process') as string,
+    });
+    await closeConnection(client);
+  });
+});
+
+describeWithLauncher('postgres', 'check of the server', () => {
+  test('settings that keep replication away are named with what mends them', async () => {
+    await using server = await startPostgres({
+      version: postgresMajor(),
+      settings: { wal_level: 'replica', max_replication_slots: '1', max_wal_senders: '1' },
+    });
+    const admin = await connectAdmin(server.url);
+    const { mapping, publication } = await createOutbox(admin);
+    await admin.query(`SELECT pg_create_physical_replication_slot('taken')`);
+    const options = postgresOptions(server.url);
+    const walsender = await connectReplication(options, 'other');
+    const client = await connectSql(options, 'test');
+    const faults = async () => {
+      const context = { mapping, publication: publication!, captureMode: 'replication', connection: null } as const;
+      return (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
+    };
+    const found = await faults();
+    expect(found.map(({ subject }) => subject)).toEqual([
+      'postgres.wal_level',
+      'postgres.replication_slots',
+      'postgres.walsenders',
+    ]);
+    for (const { remedy } of found) await admin.query(remedy!.split(';')[0]!);
+    await Promise.all([closeConnection(walsender), closeConnection(client), admin.end()]);
+    await server.restart();
+
+    const again = await connectSql(options, 'test');
+    const context = { mapping, publication: publication!, captureMode: 'replication', connection: options } as const;
+    expect((await checkPostgres(again, context)).filter(({ status }) => status !== 'ok')).toEqual([]);
+    await closeConnection(again);
+  });
+
+  test('pg_hba.conf without replication', async () => {
+    await using server = await startPostgres({
+      version: postgresMajor(),
+      hba: ['local all all trust', 'host all postgres 127.0.0.1/32 trust', 'host all sql_only 127.0.0.1/32 trust'],
+    });
+    const admin = await connectAdmin(server.url);
+    await admin.query('CREATE ROLE sql_only LOGIN');
+    const { mapping, publication } = await createOutbox(admin, { relayRole: 'sql_only' });
+    const options = { ...postgresOptions(server.url), user: 'sql_only' };
+    const client = await connectSql(options, 'test');
+    const context = { mapping, publication: publication!, captureMode: 'auto', connection: options } as const;
+    const found = (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
+    expect(found).toMatchObject([{ status: 'warning', subject: 'postgres.replication_role' }]);
+    await Promise.all([closeConnection(client), admin.end()]);
+  });
+});
