@@ -1,0 +1,194 @@
+/** Parked rows, audit, lag and the session below them. */
+import type pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { parseLsn } from '../../src/core/lsn.ts';
+import { PostgresAuditor } from '../../src/postgres/audit.ts';
+import { connectSql } from '../../src/postgres/connection.ts';
+import { withinDeadline } from '../../src/postgres/deadline.ts';
+import { sampleLag } from '../../src/postgres/lag.ts';
+import { discardParked, listParked, retryParked, showParked } from '../../src/postgres/parked-rows.ts';
+import { PostgresParkedStore } from '../../src/postgres/parked-store.ts';
+import { SqlSession } from '../../src/postgres/session.ts';
+import { IN_ORDER_SETTINGS, NO_FILTERS } from '../../src/postgres/unpublished-rows.ts';
+import { describeWithService, freshDatabase } from '../support/service.ts';
+import { until } from '../support/services/until.ts';
+import * as harness from '../support/table-harness.ts';
+
+const table = harness.outbox();
+const KEEP_ROWS = `
+  CREATE OR REPLACE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+  CREATE TRIGGER keep BEFORE DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION keep()`;
+
+describeWithService('postgres', 'beside the table', () => {
+  const database = freshDatabase();
+  let sql: pg.Client;
+  let other: pg.Client;
+  let session: SqlSession;
+  let store: PostgresParkedStore;
+
+  const row = async (position: number): Promise<{ position: bigint; id: string; xid: null }> => {
+    const { rows } = await sql.query<{ id: string }>('SELECT id::text FROM outbox WHERE position = $1', [position]);
+    return { position: BigInt(position), id: rows[0]!.id, xid: null };
+  };
+  const count = async (name: string): Promise<number | null> => (await sql.query(`SELECT FROM ${name}`)).rowCount;
+
+  beforeAll(async () => {
+    sql = await harness.connect(database.url);
+    other = await harness.connect(database.url);
+  });
+  beforeEach(async () => {
+    await sql.query(harness.RECREATE);
+    session = new SqlSession(harness.postgresOptions(database.url), { role: 'store', settings: IN_ORDER_SETTINGS });
+    store = new PostgresParkedStore(session, table);
+  });
+  afterEach(() => session.close());
+  afterAll(() => Promise.all([sql.end(), other.end()]));
+
+  test('parks rows, counts attempts, and keeps what a broker says storable', async () => {
+    await sql.query(harness.insertKeys('a', 'b'));
+    const [a, b] = [await row(1), await row(2)];
+    await store.park(harness.mark(b, { key: null, reason: `nul\0${'x'.repeat(3000)}` }));
+    await store.park(harness.mark(a, { key: 'a' }));
+    await store.park(harness.mark(a, { key: 'a', code: 'message_invalid', reason: 'again', destination: 'rabbit' }));
+    expect(await store.load()).toEqual([
+      harness.mark(a, { key: 'a', code: 'message_invalid', reason: 'again', destination: 'rabbit' }),
+      harness.mark(b, { reason: `nul${'x'.repeat(1997)}` }),
+    ]);
+    const listed = await listParked(session, table, {}, 10);
+    expect(listed.map(({ attempts }) => attempts)).toEqual([2, 1]);
+    expect(listed[0]?.parkedAt).toBeInstanceOf(Date);
+    expect(await listParked(session, table, { destination: 'kafka' }, 10)).toHaveLength(1);
+    expect(await listParked(session, table, {}, 1)).toHaveLength(1);
+  });
+
+  test('shows a parked row with its columns, and one whose row is gone', async () => {
+    await sql.query(harness.insertKeys('a'));
+    const ref = await row(1);
+    expect(await showParked(session, table, ref)).toBeNull();
+    await store.park(harness.mark(ref));
+    expect((await showParked(session, table, ref))?.columns).toEqual({
+      aggregatetype: 'order',
+      aggregateid: 'a',
+      type: 'created',
+      payload: '{}',
+      headers: null,
+    });
+    await sql.query('DELETE FROM outbox');
+    expect((await showParked(session, table, ref))?.columns).toBeNull();
+  });
+
+  test('retry takes marks away and leaves the rows', async () => {
+    await sql.query(harness.insertKeys('a', 'b'));
+    await store.park(harness.mark(await row(1), { key: 'a' }));
+    await store.park(harness.mark(await row(2), { key: 'b' }));
+    expect(await retryParked(session, table, { key: 'a' })).toBe(1);
+    expect(await retryParked(session, table, { key: 'a' })).toBe(0);
+    expect((await store.load()).map(({ key }) => key)).toEqual(['b']);
+    expect(await count('outbox')).toBe(2);
+  });
+
+  test('discard deletes rows with their marks, and marks without rows; nothing that is not parked', async () => {
+    await sql.query(harness.insertKeys('a', 'b', 'c'));
+    for (const position of [1, 2]) await store.park(harness.mark(await row(position)));
+    await sql.query('DELETE FROM outbox WHERE position = 2');
+    expect(await discardParked(session, table, {})).toBe(2);
+    expect(await store.load()).toEqual([]);
+    expect(await count('outbox')).toBe(1);
+  });
+
+  test('bury deletes a row with its mark or without one', async () => {
+    await sql.query(harness.insertKeys('a', 'b'));
+    const [a, b] = [await row(1), await row(2)];
+    await store.park(harness.mark(a));
+    expect(await store.bury(a)).toBe(true);
+    expect(await store.bury(b)).toBe(true);
+    expect(await store.bury(b)).toBe(true);
+    expect([await count('outbox'), await count('outbox_parked')]).toEqual([0, 0]);
+  });
+
+  test('bury waits for a row that is not visible yet', async () => {
+    await other.query('BEGIN');
+    const { rows } = await other.query<{ id: string; xid: string }>(
+      `${harness.insertKeys('a')} RETURNING id::text, pg_current_xact_id()::xid::text AS xid`,
+    );
+    const streamed = { position: 1n, id: rows[0]!.id, xid: Number(rows[0]!.xid) };
+    expect(await store.bury(streamed)).toBe(false);
+    await other.query('COMMIT');
+    expect(await store.bury(streamed)).toBe(true);
+    expect(await count('outbox')).toBe(0);
+  });
+
+  test('what keeps a row from being deleted keeps its mark, too', async () => {
+    await sql.query(harness.insertKeys('a'));
+    await sql.query(KEEP_ROWS);
+    const ref = await row(1);
+    await store.park(harness.mark(ref));
+    await expect(store.bury(ref)).rejects.toMatchObject({ code: 'delete_blocked' });
+    await expect(discardParked(session, table, {})).rejects.toMatchObject({ code: 'delete_blocked' });
+    expect(await count('outbox_parked')).toBe(1);
+  });
+
+  test('the audit sees what is left of a destination, lowest first, without parked rows and keys', async () => {
+    await sql.query(harness.insertKeys('a', 'parked', 'b', 'parked', 'c'));
+    await store.park(harness.mark(await row(2), { key: 'parked' }));
+    const filters = { filterSql: () => `o.aggregateid <> 'b'`, keyColumn: () => 'aggregateid' };
+    const auditor = new PostgresAuditor(session, table, filters);
+    const before = await sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+    const { present, insertLsn } = await auditor.look('kafka', 10);
+    expect(present.map(({ position }) => position)).toEqual([1n, 5n]);
+    expect(insertLsn).toBeGreaterThanOrEqual(parseLsn(before.rows[0]!.lsn));
+    expect((await auditor.look('kafka', 1)).present).toHaveLength(1);
+    expect(auditor.leavesOutParkedKeys('kafka')).toBe(true);
+    expect(new PostgresAuditor(session, table, NO_FILTERS).leavesOutParkedKeys('kafka')).toBe(false);
+
+    await sql.query('DELETE FROM outbox WHERE position = 1');
+    expect(await auditor.stillThere('kafka', present)).toEqual([present[1]]);
+    expect(await auditor.stillThere('kafka', [{ position: 5n, id: 'another' }])).toEqual([]);
+    await store.park(harness.mark(await row(5), { key: 'c' }));
+    expect(await auditor.stillThere('kafka', present)).toEqual([]);
+    expect(await auditor.stillThere('kafka', [])).toEqual([]);
+  });
+
+  test('lag: the first row that is not parked, and counts up to a limit', async () => {
+    expect(await sampleLag(session, table)).toEqual({
+      oldestAgeSeconds: null,
+      waitingRows: 0,
+      parkedRows: 0,
+      capped: false,
+    });
+    await sql.query(harness.insertKeys('a', 'b', 'c', 'd'));
+    await sql.query(`UPDATE outbox SET created_at = clock_timestamp() - position * interval '100 s'`);
+    await store.park(harness.mark(await row(1)));
+    const sample = await sampleLag(session, table);
+    expect(sample).toMatchObject({ waitingRows: 3, parkedRows: 1, capped: false });
+    expect(sample.oldestAgeSeconds).toBeGreaterThanOrEqual(200);
+    expect(sample.oldestAgeSeconds).toBeLessThan(260);
+    expect(await sampleLag(session, table, 2)).toMatchObject({ waitingRows: 2, capped: true });
+    expect((await sampleLag(session, harness.outbox({ createdAt: null }))).oldestAgeSeconds).toBeNull();
+  });
+
+  test('a session answers in order, reconnects after a loss, and ends within its deadline', async () => {
+    const pid = async (): Promise<number> =>
+      (await session.query<{ pid: number }>('asking', 'SELECT pg_backend_pid() AS pid'))[0]!.pid;
+    const [first, second] = await Promise.all([pid(), pid()]);
+    expect(second).toBe(first);
+    await sql.query('SELECT pg_terminate_backend($1, 5000)', [first]);
+    expect(await until(pid, { what: 'a new connection' })).not.toBe(first);
+    await expect(session.query('asking', 'SELECT nothing')).rejects.toMatchObject({ code: 'postgres_schema' });
+    const hanging = session.query('asking', 'SELECT pg_sleep(60)');
+    hanging.catch(() => undefined);
+    const started = performance.now();
+    await session.close(200);
+    expect(performance.now() - started).toBeLessThan(2_000);
+    await expect(hanging).rejects.toMatchObject({ code: 'postgres_unreachable' });
+    await expect(pid()).rejects.toMatchObject({ code: 'postgres_unreachable' });
+  });
+
+  test('a statement without an answer costs the connection', async () => {
+    const client = await connectSql(harness.postgresOptions(database.url), 'deadline');
+    await expect(withinDeadline(client, 100, client.query('SELECT pg_sleep(60)'))).rejects.toMatchObject({
+      code: 'postgres_unreachable',
+    });
+    await expect(client.query('SELECT 1')).rejects.toThrow();
+  });
+});
