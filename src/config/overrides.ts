@@ -1,6 +1,6 @@
 import { environmentName, isOverrideName } from './environment-name.ts';
 import { optionReference } from './reference.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean } from '../core/suggest.ts';
 
 /** An option that the environment sets. */
 export interface Override {

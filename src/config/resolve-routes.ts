@@ -9,7 +9,7 @@ import {
   type RouteConfig,
   type RouteSettings,
 } from './schema/routes.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean } from '../core/suggest.ts';
 
 /** What routes are checked against. */
 export interface RouteContext {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { didYouMean, editDistance } from '../../src/config/suggest.ts';
+import { didYouMean, editDistance } from '../../src/core/suggest.ts';
 import { formatDuration, parseDuration, parseSize } from '../../src/config/units.ts';
 
 describe('durations', () => {

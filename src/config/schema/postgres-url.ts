@@ -1,7 +1,7 @@
 import { oneOf } from './scalars.ts';
 import { TLS_MODES, tlsOptions, type TlsMode, type TlsOptions } from './tls.ts';
 import { decodePart, definedOnly, parseHosts, splitLogin, type HostPort } from './url-parts.ts';
-import { didYouMean } from '../suggest.ts';
+import { didYouMean } from '../../core/suggest.ts';
 
 /** What a connection URL says; what it leaves out is undefined. */
 export interface PostgresUrl {

@@ -1,7 +1,7 @@
 /** The building blocks of the schema: each knows how to say what it expects, and never repeats what it was given. */
 import { z } from 'zod';
 import { parseTemplate } from '../../core/template.ts';
-import { didYouMean } from '../suggest.ts';
+import { didYouMean } from '../../core/suggest.ts';
 import { DURATION_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from '../units.ts';
 
 /** Facts about an option that the JSON schema and the options page need beyond zod's own. */
