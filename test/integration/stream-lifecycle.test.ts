@@ -3,9 +3,13 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { assertSameServer, identifySystem } from '../../src/capture/stream/same-server.ts';
 import { endPredecessors } from '../../src/capture/stream/slot.ts';
 import { streamSource, type StreamOptions } from '../../src/capture/stream/stream-source.ts';
+import type { RelayError } from '../../src/core/errors.ts';
 import type { SlotSample } from '../../src/core/status.ts';
+import { closeConnection, connectReplication } from '../../src/postgres/connection.ts';
+import { SqlSession } from '../../src/postgres/session.ts';
 import { startPostgres, type StartedPostgres } from '../support/services/postgres.ts';
 import { until } from '../support/services/until.ts';
 import * as harness from '../support/stream-harness.ts';
@@ -63,11 +67,11 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
     const from = performance.now();
     await Promise.all([stream.close(), stream.close()]);
     expect(performance.now() - from).toBeLessThan(3000);
-    expect(await harness.slotNames(sql)).toEqual([]);
+    await slotsGone();
     await stream.close();
     expect(recorder.error).toBeNull();
-    const { rows } = await sql.query(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'stream-test %'`);
-    expect(rows).toEqual([]);
+    const sessions = `SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'stream-test %'`;
+    await until(async () => (await sql.query(sessions)).rowCount === 0, { what: 'the sessions to go' });
   });
 
   test('closing a paused stream with much before it is quick and leaves no slot', async () => {
@@ -159,7 +163,7 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
     ]);
     expect((await recorder.untilEnded()).code).toBe('replication_failed');
     await stream.close();
-    expect(await harness.slotNames(sql)).toEqual([]);
+    await slotsGone();
     expect(recorder.breaches).toEqual([]);
   });
 
@@ -257,6 +261,38 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
     await writer.end();
   });
 
+  test('another server, timeline or slot than that of the walsender is refused', async () => {
+    const { stream } = await openStream();
+    const { postgres } = options();
+    const walsender = await connectReplication(postgres, 'identity');
+    const session = new SqlSession(postgres, { role: 'identity' });
+    const here = await identifySystem(walsender);
+    await expect(assertSameServer(session, stream.slotName, here)).resolves.toBeUndefined();
+    const elsewhere = { code: 'replication_unavailable' };
+    await expect(assertSameServer(session, 'elsewhere', here)).rejects.toMatchObject(elsewhere);
+    const other = { ...here, systemId: '1' };
+    await expect(assertSameServer(session, stream.slotName, other)).rejects.toMatchObject(elsewhere);
+    const later = { ...here, timeline: here.timeline + 1 };
+    await expect(assertSameServer(session, stream.slotName, later)).rejects.toMatchObject(elsewhere);
+    await Promise.all([closeConnection(walsender), session.close(), stream.close()]);
+  });
+
+  test('a listener that throws ends the stream as a fault of the relay', async () => {
+    const recorder = new harness.Recorder();
+    const thrower = {
+      transaction: () => {
+        throw new TypeError('a bug');
+      },
+      progress: () => undefined,
+      ended: (error: RelayError) => recorder.ended(error),
+    };
+    const stream = await streamSource(options()).open(thrower, never);
+    await sql.query(harness.insertRows(2));
+    expect((await recorder.untilEnded()).code).toBe('internal');
+    await stream.close();
+    expect(recorder.breaches).toEqual([]);
+  });
+
   test('a permanent slot of the same naming is dropped when it is not in use', async () => {
     await sql.query(`SELECT pg_create_logical_replication_slot('stream_test_0_0123456789ab', 'pgoutput')`);
     await sql.query(`SELECT pg_create_logical_replication_slot('stream_test_0_mine', 'pgoutput')`);
@@ -292,59 +328,4 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
     await once(process, 'spawn');
     return { process, exited, streaming };
   }
-});
-
-describe('servers that offer no replication', () => {
-  async function withServer(
-    settings: Record<string, string>,
-    work: (server: StartedPostgres, sql: pg.Client) => Promise<void>,
-  ) {
-    await using server = await startPostgres({ version: '18', settings });
-    const sql = await harness.connect(server.url);
-    await sql.query(harness.CREATE_OUTBOX);
-    await work(server, sql);
-    await sql.end();
-  }
-
-  const open = (url: string, overrides: Partial<StreamOptions> = {}) =>
-    streamSource(harness.streamOptions(url, overrides)).open(new harness.Recorder(), never);
-
-  const unavailable = (remedy: string) => ({
-    code: 'replication_unavailable',
-    remedy: expect.stringContaining(remedy) as string,
-  });
-
-  test('wal_level', async () => {
-    await withServer({ wal_level: 'replica' }, async ({ url }) => {
-      await expect(open(url)).rejects.toMatchObject(unavailable("SET wal_level = 'logical'"));
-    });
-  });
-
-  test('no free slot, no free walsender, no permission, an unknown publication, a walsender frozen in mid-stream', async () => {
-    await withServer({ max_replication_slots: '1', max_wal_senders: '2' }, async (server, sql) => {
-      const { url } = server;
-      await expect(open(url, { publication: 'none' })).rejects.toMatchObject(unavailable('CREATE PUBLICATION "none"'));
-      await sql.query(`CREATE ROLE app LOGIN; GRANT SELECT ON outbox TO app`);
-      await expect(open(url.replace('postgres@', 'app@'))).rejects.toMatchObject(
-        unavailable('ALTER ROLE app REPLICATION'),
-      );
-
-      const first = await open(url);
-      await expect(open(url)).rejects.toMatchObject(unavailable('max_replication_slots'));
-      const second = await harness.connect(`${url}?replication=database`);
-      await expect(open(url)).rejects.toMatchObject(unavailable('max_wal_senders'));
-      await Promise.all([second.end(), first.close()]);
-
-      const recorder = new harness.Recorder();
-      const frozen = await streamSource(harness.streamOptions(url, { walSenderTimeoutMs: 600 })).open(recorder, never);
-      await server.pause();
-      const from = performance.now();
-      const error = await recorder.untilEnded();
-      expect(error.code).toBe('replication_failed');
-      expect(performance.now() - from).toBeLessThan(10_000);
-      await frozen.close();
-      await server.resume();
-      expect(recorder.breaches).toEqual([]);
-    });
-  });
 });

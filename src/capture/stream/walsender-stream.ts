@@ -174,7 +174,10 @@ export class WalsenderStream implements Stream {
       else if (chunk[0] === KEEPALIVE) this.#takeKeepalive(chunk);
       else throw new RelayError('replication_protocol', `unknown replication message ${String(chunk[0])}`);
     } catch (error) {
-      this.fail(error);
+      // Whatever else is thrown comes from the listener, which must not.
+      this.fail(
+        error instanceof RelayError ? error : new RelayError('internal', 'taking in the log', { cause: error }),
+      );
     }
   }
 
