@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest';
+import { RelayError } from '../../src/core/errors.ts';
+import type { Log, LogFields } from '../../src/core/log.ts';
+import type { OutboxRow } from '../../src/core/row.ts';
+import type { DestinationGauges, LagSample } from '../../src/core/status.ts';
+import { Metrics } from '../../src/observe/metrics.ts';
+import { Telemetry } from '../../src/observe/telemetry.ts';
+import type { RelayTelemetry } from '../../src/relay/telemetry.ts';
+
+interface Line {
+  readonly level: string;
+  readonly fields: LogFields;
+  readonly message: string;
+}
+
+/** Telemetry with a clock of its own, and all that it told. */
+class Observed {
+  now = Date.UTC(2024, 1, 29);
+  readonly lines: Line[] = [];
+  readonly metrics = new Metrics({ version: 'v', node: 'n' }, { process: false });
+  readonly telemetry = new Telemetry(this.metrics, this.#log(), () => this.now);
+
+  async values(name: string): Promise<readonly string[]> {
+    const prefix = `outbox_relay_${name}`;
+    const lines = (await this.metrics.text()).split('\n');
+    return lines
+      .filter((line) => line.startsWith(`${prefix} `) || line.startsWith(`${prefix}{`))
+      .map((line) => line.slice(prefix.length).trim());
+  }
+
+  #log(): Log {
+    const at = (level: string) => (fields: LogFields, message: string) =>
+      void this.lines.push({ level, fields, message });
+    const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => log };
+    return log;
+  }
+}
+
+const row = (lane: 'stream' | 'table', since: number): OutboxRow => ({
+  position: 1n,
+  id: 'x',
+  values: [Buffer.from('payload')],
+  lane,
+  xid: null,
+  since,
+});
+const gauges: DestinationGauges = {
+  state: 'streaming',
+  inFlightMessages: 1,
+  inFlightBytes: 2,
+  heldBytes: 3,
+  undeletedRows: 4,
+  parkedRows: 5,
+};
+const sample: LagSample = {
+  oldestUnpublishedSeconds: 12.5,
+  waitingRows: 1000,
+  waitingRowsCapped: true,
+  slot: { name: 's', retainedBytes: 77, walStatus: 'extended' },
+};
+const error = new RelayError('broker_unreachable', 'gone');
+
+describe('Telemetry', () => {
+  it('is what the relay asks for', () => {
+    const asked: RelayTelemetry = new Observed().telemetry;
+    expect(asked.destination('kafka')).toBe(asked.destination('kafka'));
+  });
+
+  it('counts what is published by lane, with the time since the commit where that is known', async () => {
+    const observed = new Observed();
+    const { now } = observed;
+    const rows = [row('stream', now - 4), row('stream', now + 50), row('table', NaN), row('table', now - 2000)];
+    observed.telemetry.destination('kafka').acknowledged(rows);
+    expect(await observed.values('published_total')).toEqual([
+      '{destination="kafka",lane="stream"} 2',
+      '{destination="kafka",lane="table"} 2',
+    ]);
+    expect(await observed.values('end_to_end_seconds_count')).toEqual([
+      '{destination="kafka",lane="stream"} 2',
+      '{destination="kafka",lane="table"} 1',
+    ]);
+    expect(await observed.values('end_to_end_seconds_sum')).toEqual([
+      '{destination="kafka",lane="stream"} 0.004',
+      '{destination="kafka",lane="table"} 2',
+    ]);
+    expect(observed.lines).toEqual([]);
+  });
+
+  it('tells a transition in one line, one metric with its reason, and the journal', async () => {
+    const observed = new Observed();
+    observed.telemetry.destination('kafka').transition('streaming', 'down', 'session-failed', error);
+    expect(observed.lines).toEqual([
+      {
+        level: 'warn',
+        fields: { destination: 'kafka', from: 'streaming', to: 'down', reason: 'session-failed', error },
+        message: 'the destination is down; its rows wait in the table',
+      },
+    ]);
+    expect(await observed.values('transitions_total')).toEqual([
+      '{destination="kafka",from="streaming",to="down",reason="session-failed"} 1',
+    ]);
+    expect(observed.telemetry.journal.lastTransition('kafka')).toEqual({
+      since: '2024-02-29T00:00:00.000Z',
+      reason: 'session-failed',
+      error: { at: '2024-02-29T00:00:00.000Z', code: 'broker_unreachable', message: 'gone', remedy: error.remedy },
+    });
+  });
+
+  it('lets ten lines a minute of one kind through, counts all, and says how many were left out', async () => {
+    const observed = new Observed();
+    const destination = observed.telemetry.destination('kafka');
+    const fault = new RelayError('message_too_large', 'too large');
+    for (let n = 0; n < 25; n++) destination.setAside({ position: BigInt(n), id: 'x' }, fault, 'park-key');
+    observed.telemetry.destination('other').setAside({ position: 1n, id: 'x' }, fault, 'park-key');
+    expect(observed.lines).toHaveLength(11);
+    observed.now += 60_000;
+    destination.setAside({ position: 26n, id: 'x' }, fault, 'park-key');
+    expect(observed.lines.at(-1)?.fields).toMatchObject({ position: 26n, suppressed: 15 });
+    expect(await observed.values('refused_total')).toContain(
+      '{destination="kafka",code="message_too_large",action="park-key"} 26',
+    );
+    expect(await observed.values('errors_total')).toEqual(['{code="message_too_large"} 27']);
+  });
+
+  it('reads the destinations at each scrape, and tells none when there is none to read', async () => {
+    const observed = new Observed();
+    let readings = [{ name: 'kafka', ...gauges }];
+    observed.telemetry.watch(() => readings);
+    expect(await observed.values('parked_rows')).toEqual(['{destination="kafka"} 5']);
+    expect(await observed.values('destination_state')).toEqual([
+      '{destination="kafka",state="down"} 0',
+      '{destination="kafka",state="catchup"} 0',
+      '{destination="kafka",state="handover"} 0',
+      '{destination="kafka",state="streaming"} 1',
+      '{destination="kafka",state="halted"} 0',
+    ]);
+    readings = [];
+    for (const name of ['parked_rows', 'destination_state', 'in_flight_bytes', 'undeleted_rows']) {
+      expect(await observed.values(name)).toEqual([]);
+    }
+  });
+
+  it('tells the lag of the last look, and when the next one fails, only how old that is', async () => {
+    const observed = new Observed();
+    expect(await observed.values('lag_sample_age_seconds')).toEqual([]);
+    observed.telemetry.lagSampled(sample);
+    const all = ['oldest_unpublished_seconds', 'waiting_rows', 'waiting_rows_capped', 'slot_retained_bytes'];
+    expect(await Promise.all(all.map((name) => observed.values(name)))).toEqual([['12.5'], ['1000'], ['1'], ['77']]);
+    expect(await observed.values('slot_wal_status')).toContain('{status="extended"} 1');
+    observed.now += 7000;
+    observed.telemetry.lagUnknown(new RelayError('postgres_unreachable', 'gone'));
+    for (const name of [...all, 'slot_wal_status']) expect(await observed.values(name)).toEqual([]);
+    expect(await observed.values('lag_sample_age_seconds')).toEqual(['7']);
+    observed.telemetry.lagSampled({ ...sample, slot: null });
+    expect(await observed.values('slot_retained_bytes')).toEqual([]);
+    expect(await observed.values('waiting_rows')).toEqual(['1000']);
+  });
+
+  it('knows whether the stream is open', async () => {
+    const observed = new Observed();
+    expect(await observed.values('stream_open')).toEqual(['0']);
+    observed.telemetry.streamOpened('slot_1');
+    expect(await observed.values('stream_open')).toEqual(['1']);
+    expect(observed.telemetry.journal.stream).toMatchObject({ open: true, slot: 'slot_1' });
+    observed.telemetry.streamEnded(new RelayError('replication_failed', 'broke'));
+    expect(await observed.values('stream_open')).toEqual(['0']);
+    expect(await observed.values('stream_ends_total')).toEqual(['{code="replication_failed"} 1']);
+    expect(observed.telemetry.journal.stream).toMatchObject({ open: false, slot: null });
+  });
+
+  it('keeps the last twenty errors, newest first, one for those that repeat', () => {
+    const { telemetry } = new Observed();
+    for (let n = 0; n < 30; n++) {
+      telemetry.destination(`d${n}`).failed(error);
+      telemetry.destination(`d${n}`).failed(error);
+    }
+    const destinations = telemetry.journal.lastErrors.map(({ destination }) => destination);
+    expect(destinations).toEqual(Array.from({ length: 20 }, (_, n) => `d${29 - n}`));
+  });
+
+  it('alerts when somebody else deletes rows', async () => {
+    const observed = new Observed();
+    observed.telemetry.settling.missing(3);
+    expect(await observed.values('missing_rows_total')).toEqual(['3']);
+    expect(observed.telemetry.journal.lastErrors[0]?.code).toBe('rows_missing');
+  });
+});
