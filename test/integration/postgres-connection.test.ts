@@ -1,5 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
+import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { RelayError } from '../../src/core/errors.ts';
 import { checkPostgres } from '../../src/postgres/check/index.ts';
 import {
   closeConnection,
@@ -13,6 +15,7 @@ import { connectAdmin, createOutbox, postgresOptions } from '../support/outbox.t
 import { describeWithLauncher } from '../support/service.ts';
 import { postgresMajor } from '../support/services/postgres-binaries.ts';
 import { type StartedPostgres, type StartedStandby, startPostgres } from '../support/services/postgres.ts';
+import { makeCertificates } from '../support/services/tls.ts';
 import { meddlingProxy } from '../support/meddling-proxy.ts';
 
 describeWithLauncher('postgres', 'connections', () => {
@@ -184,6 +187,38 @@ describeWithLauncher('postgres', 'connections', () => {
   });
 });
 
+describeWithLauncher('postgres', 'connections over TLS', () => {
+  test('certificates are verified as configured', async () => {
+    const { ca, server: pair, client: own } = await makeCertificates();
+    await using server = await startPostgres({
+      version: postgresMajor(),
+      tls: { ...pair, ca },
+      hba: ['local all all trust', 'hostssl all postgres 127.0.0.1/32 trust', 'hostssl all client 127.0.0.1/32 cert'],
+    });
+    await server.query('CREATE ROLE client LOGIN');
+    const attempt = async (tls: PostgresOptions['tls'], user = 'postgres'): Promise<string> => {
+      const given = { ...postgresOptions(server.url), tls, user };
+      const client = await connectSql(given, 'test').catch((error: unknown) => error);
+      if (client instanceof RelayError) return client.code;
+      const { rows } = await (client as pg.Client).query<{ ssl: boolean }>(
+        'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
+      );
+      await closeConnection(client as pg.Client);
+      return rows[0]?.ssl === true ? 'encrypted' : 'plain';
+    };
+    const full = { rejectUnauthorized: true, checkHostname: true };
+    expect(await attempt({ ...full, ca })).toBe('encrypted');
+    expect(await attempt({ ...full, ca, servername: 'localhost' })).toBe('encrypted');
+    expect(await attempt({ ...full, ca, servername: 'elsewhere' })).toBe('postgres_tls');
+    expect(await attempt({ ...full, checkHostname: false, ca, servername: 'elsewhere' })).toBe('encrypted');
+    expect(await attempt(full)).toBe('postgres_tls');
+    expect(await attempt({ rejectUnauthorized: false, checkHostname: false })).toBe('encrypted');
+    expect(await attempt({ ...full, ca }, 'client')).toBe('postgres_authentication');
+    expect(await attempt({ ...full, ca, ...own }, 'client')).toBe('encrypted');
+    expect(await attempt(null)).toBe('postgres_authentication');
+  });
+});
+
 describeWithLauncher('postgres', 'check of the server', () => {
   test('settings that keep replication away are named with what mends them', async () => {
     await using server = await startPostgres({
@@ -216,7 +251,7 @@ describeWithLauncher('postgres', 'check of the server', () => {
     await closeConnection(again);
   });
 
-  test('pg_hba.conf without replication', async () => {
+  test('a role that may not replicate, and one that pg_hba.conf keeps from it', async () => {
     await using server = await startPostgres({
       version: postgresMajor(),
       hba: ['local all all trust', 'host all postgres 127.0.0.1/32 trust', 'host all sql_only 127.0.0.1/32 trust'],
@@ -229,6 +264,11 @@ describeWithLauncher('postgres', 'check of the server', () => {
     const context = { mapping, publication: publication!, captureMode: 'auto', connection: options } as const;
     const found = (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
     expect(found).toMatchObject([{ status: 'warning', subject: 'postgres.replication_role' }]);
+
+    // As on Amazon RDS, where nobody has the attribute itself: what remains is that pg_hba.conf does not let it in.
+    await admin.query('CREATE ROLE rds_replication; GRANT rds_replication TO sql_only');
+    const still = (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
+    expect(still).toMatchObject([{ status: 'warning', subject: 'postgres.replication_connection' }]);
     await Promise.all([closeConnection(client), admin.end()]);
   });
 });
