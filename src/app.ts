@@ -150,7 +150,7 @@ export class App {
     const over = AbortSignal.any([ending, term.lost]);
     try {
       await this.#endPredecessors(over);
-      await this.#relayFor(await this.#inspect(over), over, AbortSignal.any([kill, term.lost, this.#fatal.signal]));
+      await this.#relayFor(await this.#inspect(over), over, term.lost, kill);
     } catch (thrown) {
       if (over.aborted) return;
       this.#telemetry.failed(postgresError(thrown, 'beginning to relay'));
@@ -158,11 +158,8 @@ export class App {
     }
   }
 
-  /**
-   * @param over ends the term: what is in flight is drained
-   * @param cut ends the draining: leadership is lost, or there is no time left
-   */
-  async #relayFor(table: OutboxTable, over: AbortSignal, cut: AbortSignal): Promise<void> {
+  /** Relays until the term is `over`; then what is in flight is drained, unless leadership is `lost` or `kill` is aborted. */
+  async #relayFor(table: OutboxTable, over: AbortSignal, lost: AbortSignal, kill: AbortSignal): Promise<void> {
     const { config } = this.#options;
     const term = buildTermRelay(config, table, this.#telemetry, {
       session: (destination, failure) => this.#sessionOpened(destination, failure),
@@ -175,12 +172,11 @@ export class App {
       await term.relay.start();
       this.#enter('leader');
       await aborted(over);
-      this.#enter('stopping');
-      await term.relay.stop(config.shutdown.drain, cut);
+      this.#enter(lost.aborted ? 'standby' : 'stopping');
+      await term.relay.stop(config.shutdown.drain, AbortSignal.any([kill, lost, this.#fatal.signal]));
     } finally {
       await term.relay.abort();
       this.#relay = null;
-      this.#telemetry.leader(false);
       await term.close();
     }
   }
@@ -214,9 +210,9 @@ export class App {
 
   #enter(role: InstanceRole): void {
     if (role === this.#role) return;
+    if (role === 'leader' || this.#role === 'leader') this.#telemetry.leader(role === 'leader');
     this.#role = role;
     this.#roleSince = Date.now();
-    if (role === 'leader' || role === 'standby') this.#telemetry.leader(role === 'leader');
   }
 }
 

@@ -18,7 +18,9 @@ export function runCommand(finish: (code: number) => void): Command {
 
 async function run(options: ConfigOption): Promise<number> {
   const config = configOf(options);
-  const log = createLogger(config.log);
+  // a console destination has standard output for its messages
+  const toConsole = Object.values(config.destinations).some(({ type }) => type === 'console');
+  const log = createLogger({ ...config.log, stream: toConsole ? process.stderr : process.stdout });
   const app = new App({ config, log, version: packageVersion() });
   const stop = new AbortController();
   const kill = new AbortController();

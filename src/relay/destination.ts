@@ -263,6 +263,8 @@ export class Destination {
         if (!signal.aborted) this.#passEnded(outcome);
       } catch (error) {
         if (!signal.aborted) this.dispatch({ type: 'pass-failed', error: asRelayError(error, 'reading the table') });
+      } finally {
+        this.outlet.ledger.endPass();
       }
     });
   }
@@ -284,7 +286,10 @@ export class Destination {
       room: this.outlet.room,
       inFlight: () => this.outlet.ledger.sent + this.outlet.ledger.undeleted,
       wanted: () => this.#wanted(),
-      begin: () => this.outlet.parked.applyReleases(),
+      begin: () => {
+        this.outlet.parked.applyReleases();
+        this.outlet.ledger.beginPass();
+      },
       take: (rows) => this.outlet.publish(this.#own(rows)),
     };
   }

@@ -1,10 +1,15 @@
 import type { OutgoingMessage } from '../core/message.ts';
 import type { RowRef } from '../core/row.ts';
 
+/** For the few rows of which both parts are needed as one key. */
+const departedKey = ({ position, id }: RowRef): string => `${position}/${id}`;
+
 interface Entry {
   readonly id: string;
   /** Null once acknowledged: the payload is let go, the row waits for its deletion. */
   message: OutgoingMessage | null;
+  /** The pass before or during which it was sent. */
+  readonly pass: number;
   /** Another row that has the same position: possible after TRUNCATE RESTART IDENTITY or a restore. */
   next: Entry | null;
 }
@@ -12,6 +17,9 @@ interface Entry {
 /**
  * What one destination has in flight: every row between being handed to the publisher and being gone from the table,
  * by position and id. Passes leave these rows out; budgets go by the counts. Pure bookkeeping.
+ *
+ * A pass may still meet a row after its deletion, when its snapshot is older than that. So rows that were in flight when
+ * a pass began stay in the ledger until it has ended.
  *
  * A row is `sent`, then `acknowledged` (its memory is given back), then settled (deleted). When a session fails, what
  * was sent and not acknowledged is forgotten: the table has it.
@@ -21,6 +29,10 @@ export class Ledger {
   #sent = 0;
   #sentBytes = 0;
   #acknowledged = 0;
+  #pass = 0;
+  #passing = false;
+  /** Deleted since the running pass began, and sent before that. */
+  readonly #departed = new Set<string>();
 
   /** Rows handed to the publisher and not yet acknowledged. */
   get sent(): number {
@@ -37,14 +49,28 @@ export class Ledger {
     return this.#acknowledged;
   }
 
+  /** Whether a row that a lane brings is, or was when the running pass began, in flight: then it is to be left out. */
   has(ref: RowRef): boolean {
-    return this.#find(ref) !== null;
+    return this.#find(ref) !== null || (this.#departed.size > 0 && this.#departed.has(departedKey(ref)));
+  }
+
+  /** A pass begins: to be called before its snapshot is taken. */
+  beginPass(): void {
+    this.#pass++;
+    this.#passing = true;
+    this.#departed.clear();
+  }
+
+  /** The pass has ended; what it left out can be forgotten. */
+  endPass(): void {
+    this.#passing = false;
+    this.#departed.clear();
   }
 
   /** Notes a message as handed to the publisher. The row must not be in flight already. */
   send(message: OutgoingMessage): void {
     const { position, id } = message.row;
-    this.#entries.set(position, { id, message, next: this.#entries.get(position) ?? null });
+    this.#entries.set(position, { id, message, pass: this.#pass, next: this.#entries.get(position) ?? null });
     this.#sent++;
     this.#sentBytes += message.bytes;
   }
@@ -60,7 +86,17 @@ export class Ledger {
     return true;
   }
 
-  /** Forgets a row: it is deleted, or it is left to the table. Returns false when it is not in flight. */
+  /** The row is gone from the table. */
+  settle(ref: RowRef): void {
+    const entry = this.#find(ref);
+    if (entry === null) return;
+    if (this.#passing && entry.pass < this.#pass) {
+      this.#departed.add(departedKey(ref));
+    }
+    this.forget(ref);
+  }
+
+  /** Forgets a row that is left to the table. Returns false when it is not in flight. */
   forget(ref: RowRef): boolean {
     const entry = this.#find(ref);
     if (entry === null) return false;

@@ -9,6 +9,7 @@ import { Quarantine } from './quarantine.ts';
 import { Room } from './room.ts';
 import type { Settling, SettlingOwner } from './settling.ts';
 import type { DestinationTelemetry } from './telemetry.ts';
+import { Timer } from './timer.ts';
 
 /** What an outlet is made of. */
 export interface OutletParts {
@@ -38,6 +39,7 @@ export interface OutletHost {
 }
 
 const CLOSE_DEADLINE_MS = 2_000;
+const UNDELETED_PATIENCE_MS = 5_000;
 
 /**
  * A destination's way out: from routed rows to their deletion. Holds the publisher's session, knows what is in flight,
@@ -55,7 +57,7 @@ export class Outlet implements SettlingOwner {
   #epoch = 0;
   #progressed = false;
   #heldBytes = 0;
-  #undeletedLimitTold = false;
+  readonly #undeletedTimer = new Timer();
   readonly #quiet: (() => void)[] = [];
   #closing: Promise<void> = Promise.resolve();
 
@@ -104,6 +106,7 @@ export class Outlet implements SettlingOwner {
   async stop(): Promise<void> {
     this.close();
     this.#quarantine.stop();
+    this.#undeletedTimer.clear();
     await this.#closing;
   }
 
@@ -145,7 +148,7 @@ export class Outlet implements SettlingOwner {
   }
 
   settled(row: PublishedRow): void {
-    this.ledger.forget(row);
+    this.ledger.settle(row);
     if (this.room.full) this.#updateRoom();
   }
 
@@ -183,15 +186,20 @@ export class Outlet implements SettlingOwner {
 
   #updateRoom(): void {
     const { undeleted, sentBytes } = this.ledger;
-    const limitReached = undeleted >= this.#parts.undeletedRows;
-    if (limitReached && !this.#undeletedLimitTold) {
-      this.#parts.telemetry.failed(
-        new RelayError('undeleted_limit', `${undeleted} published rows wait for their deletion; publishing pauses`),
-      );
-    }
-    this.#undeletedLimitTold = limitReached;
+    this.#watchUndeleted(undeleted >= this.#parts.undeletedRows);
     if (this.ledger.sent === 0) for (const resolve of this.#quiet.splice(0)) resolve();
     this.room.update(sentBytes + this.#heldBytes, undeleted);
     this.#host.roomChanged();
+  }
+
+  /** At the limit for a moment is how publishing and deleting keep pace; told when it lasts. */
+  #watchUndeleted(limitReached: boolean): void {
+    if (!limitReached) this.#undeletedTimer.clear();
+    else if (!this.#undeletedTimer.running) {
+      this.#undeletedTimer.set(UNDELETED_PATIENCE_MS, () => {
+        const message = `${this.ledger.undeleted} published rows wait for their deletion; publishing pauses`;
+        this.#parts.telemetry.failed(new RelayError('undeleted_limit', message));
+      });
+    }
   }
 }

@@ -121,7 +121,7 @@ export class Quarantine {
       return;
     }
     await this.#untilDone('deleting a row after its dead letter', () => this.#parts.parkedStore.bury(row));
-    this.#ledger.forget(row);
+    this.#ledger.settle(row);
     this.#parked.remove(row);
     if (routed.message !== null && this.#host.uses(session)) session.release(routed.message.key);
     this.#host.changed();

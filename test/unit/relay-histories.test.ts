@@ -41,6 +41,7 @@ describe('the relay in simulated histories', () => {
           missing: [],
           phantoms: [],
           disorder: [],
+          duplicates: [],
           leftInTable: 0,
           stragglers: 0,
           streaming: true,

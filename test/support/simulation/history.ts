@@ -32,6 +32,8 @@ export interface Verdict {
   readonly missing: readonly string[];
   readonly phantoms: readonly string[];
   readonly disorder: readonly string[];
+  /** Stored twice, where nothing happened that would excuse it. */
+  readonly duplicates: readonly string[];
   readonly leftInTable: number;
   readonly stragglers: number;
   /** Whether the destination came back to streaming once all was quiet. */
@@ -149,8 +151,12 @@ export class History {
     const committed = new Set(this.#database.committed.map(({ id }) => id));
     const seen = new Map<string, number>();
     const disorder: string[] = [];
+    const duplicates: string[] = [];
+    const { crashes, broker } = this.#plan;
+    const excused = crashes > 0 || broker.sessionFails > 0;
     const first = new Set<string>();
     for (const { id, key, version } of this.#broker.stored) {
+      if (first.has(id) && !excused) duplicates.push(id);
       if (first.has(id)) continue;
       first.add(id);
       const before = seen.get(key) ?? 0;
@@ -161,6 +167,7 @@ export class History {
       missing: [...committed].filter((id) => !stored.has(id)),
       phantoms: [...stored].filter((id) => !committed.has(id)),
       disorder,
+      duplicates,
       leftInTable: this.#database.size,
       stragglers: this.#stragglers,
     };
