@@ -70,7 +70,10 @@ export class Telemetry {
 
   leader(leads: boolean): void {
     this.#metrics.set('leader', NO_LABELS, leads ? 1 : 0);
-    this.#reporter.log.info({ leader: leads }, leads ? 'this instance publishes now' : 'this instance publishes no longer');
+    this.#reporter.log.info(
+      { leader: leads },
+      leads ? 'this instance publishes now' : 'this instance publishes no longer',
+    );
   }
 
   streamOpened(slot: string): void {
