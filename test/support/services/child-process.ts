@@ -150,7 +150,8 @@ class Spawned implements ServiceProcess {
   }
 }
 
-function dyingWithUs(): string[] {
+/** What goes before a command so that its process is killed when this one ends, however it ends (on Linux). */
+export function dyingWithUs(): string[] {
   const setpriv = process.platform === 'linux' ? findProgram('setpriv', ['/usr/bin']) : undefined;
   return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--'];
 }
