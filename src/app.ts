@@ -3,6 +3,7 @@ import { AdminServer } from './admin/server.ts';
 import { LagMonitor } from './app/lag-monitor.ts';
 import { readDestinations, statusReport } from './app/status-report.ts';
 import { tableMapping } from './app/routes.ts';
+import { slotPrefix } from './app/slot-prefix.ts';
 import { buildTermRelay } from './app/term.ts';
 import { endPredecessors } from './capture/stream/slot.ts';
 import type { Config } from './config/index.ts';
@@ -183,10 +184,10 @@ export class App {
 
   /** A walsender of a relay that is gone may not have noticed yet, and its slot retains log. */
   async #endPredecessors(signal: AbortSignal): Promise<void> {
-    const { postgres, capture, shard } = this.#options.config;
-    const client = await connectSql(postgres, 'start', {}, signal);
+    const { config } = this.#options;
+    const client = await connectSql(config.postgres, 'start', {}, signal);
     try {
-      const ended = await endPredecessors(client, capture.slotPrefix, shard);
+      const ended = await endPredecessors(client, slotPrefix(config), config.shard);
       for (const predecessor of ended) this.#options.log.info({ ...predecessor }, 'ended the slot of a predecessor');
     } catch (error) {
       // not permitted to: then it ends by its own timeouts

@@ -17,6 +17,7 @@ import { createRowFilters } from '../route/row-filters.ts';
 import { createRouter } from '../route/router.ts';
 import { createPublisher } from './publishers.ts';
 import { fixedAddresses, routeSpecs } from './routes.ts';
+import { slotPrefix } from './slot-prefix.ts';
 
 /** A relay for one term of leadership, with the connections that are its own. */
 export interface TermRelay {
@@ -59,7 +60,7 @@ export function buildTermRelay(
         postgres,
         table,
         publication: config.capture.publication,
-        slotPrefix: config.capture.slotPrefix,
+        slotPrefix: slotPrefix(config),
         shard: config.shard,
         slotTimeoutMs: config.capture.slotTimeout,
         walBudgetBytes: config.capture.walBudget,

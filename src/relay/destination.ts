@@ -1,9 +1,9 @@
 import { backoffDelay } from '../core/backoff.ts';
-import type { TableReader } from '../core/capture.ts';
 import { RelayError } from '../core/errors.ts';
 import type { Lsn } from '../core/lsn.ts';
-import type { Routed, Router } from '../core/routing.ts';
+import type { Routed } from '../core/routing.ts';
 import type { OutboxRow } from '../core/row.ts';
+import type { DestinationOptions, DestinationParts } from './destination-parts.ts';
 import { asRelayError } from './failure.ts';
 import { HoldBuffer } from './hold-buffer.ts';
 import {
@@ -16,41 +16,11 @@ import {
   type DestinationState,
   type WaitDelay,
 } from './machine.ts';
-import { Outlet, type OutletParts } from './outlet.ts';
-import { runPass, type PassBounds, type PassHost, type PassOutcome } from './pass.ts';
+import { Outlet } from './outlet.ts';
+import { runPass, type PassHost, type PassOutcome } from './pass.ts';
 import type { RoutedTransaction } from './routed.ts';
 import { SkipRule } from './skip-rule.ts';
 import { Timer } from './timer.ts';
-
-/** What a destination is made of. */
-export interface DestinationParts extends OutletParts {
-  /** This destination's own: at most one pass of it is open at a time. */
-  readonly reader: TableReader;
-  readonly router: Router;
-  readonly stream: StreamUse;
-  /** Whether the reader leaves out in SQL the rows that wait behind a parked key. */
-  readonly keysInSql: boolean;
-}
-
-/** Bounds and times of a destination. */
-export interface DestinationOptions {
-  readonly pass: PassBounds;
-  /** Milliseconds between passes while polling. */
-  readonly pollIntervalMs: number;
-  /** A backlog of at most so many rows is small enough to begin a handover, and to end it. */
-  readonly handoverRows: number;
-  /** False when `capture.mode` is `polling`. */
-  readonly streamAllowed: boolean;
-}
-
-/** What a destination needs of the stream that all of them share. */
-export interface StreamUse {
-  readonly open: boolean;
-  /** The destination's state has changed: the stream may be needed now, or not any more. */
-  needsChanged(): void;
-  /** Whether there is room has changed for a destination that takes the stream. */
-  roomChanged(destination: Destination): void;
-}
 
 const RETRY = { baseMs: 200, maxMs: 30_000 };
 const RETRY_SLOWLY = { baseMs: 5_000, maxMs: 30_000 };
@@ -91,7 +61,7 @@ export class Destination {
       sessionFailed: (error) => this.dispatch({ type: 'session-failed', error }),
       halt: (error) => this.dispatch({ type: 'halt', error }),
       roomChanged: () => {
-        if (this.takesStream) parts.stream.roomChanged(this);
+        if (this.takesStream) parts.stream.roomChanged(this.name);
       },
     });
   }

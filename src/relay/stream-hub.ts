@@ -3,7 +3,8 @@ import type { Stream, StreamSource, StreamedTransaction } from '../core/capture.
 import { RelayError } from '../core/errors.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { Router } from '../core/routing.ts';
-import type { Destination, StreamUse } from './destination.ts';
+import type { Destination } from './destination.ts';
+import type { StreamUse } from './destination-parts.ts';
 import { asRelayError } from './failure.ts';
 import { routeTransaction } from './routed.ts';
 import type { RelayTelemetry } from './telemetry.ts';
@@ -71,8 +72,9 @@ export class StreamHub implements StreamUse {
     this.#balance();
   }
 
-  roomChanged(destination: Destination): void {
-    if (destination.state.name !== 'streaming') return;
+  roomChanged(name: string): void {
+    const destination = this.#destinations.get(name);
+    if (destination?.state.name !== 'streaming') return;
     if (destination.outlet.room.full && this.#takers().some((other) => other !== destination)) this.#letGo(destination);
     else this.#balance();
   }
