@@ -65,8 +65,10 @@ export class TopicReader {
     const topic = metadata.topics.get(this.#topic);
     if (topic === undefined) throw new Error(`there is no topic ${this.#topic}`);
     const ends = (await this.#consumer.listOffsets({ topics: [this.#topic], timestamp: -1n })).get(this.#topic) ?? [];
-    for (const [partition, end] of ends.entries()) {
-      const leader = topic.partitions[partition]?.leader ?? -1;
+    for (const [partition, { leader }] of topic.partitions.entries()) {
+      const end = ends[partition];
+      // A partition left out would look like one without records.
+      if (end === undefined || end < 0n) throw new Error(`partition ${partition} of ${this.#topic} has no end offset`);
       while (this.#position(partition) < end) await this.#fetch(topic.id, partition, leader);
     }
     this.#records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
