@@ -14,18 +14,30 @@ export function tableMapping(config: Config): TableMapping {
   return { ...config.table, extra: columnsUsed(routeSpecs(config)) };
 }
 
-/** Where a destination's routes and dead letters lead, as far as no column has a say in it. */
+/**
+ * Where a destination's routes and dead letters lead, as far as no column has a say in it. Of an exchange only the name
+ * must be known: which routing keys rows will have does not matter to whether it is there and what is behind it.
+ */
 export function fixedAddresses(config: Config, destination: string): readonly Address[] {
   return config.routes
     .filter((route) => route.destination === destination)
     .flatMap(({ address, deadLetter }) => (deadLetter === null ? [address] : [address, deadLetter]))
-    .filter((address) => templatesOf(address).every(isConstant));
+    .flatMap((address) => fixedAddress(address) ?? []);
 }
 
-function templatesOf(address: AddressTemplate): readonly string[] {
-  return address.kind === 'topic' ? [address.topic] : [address.exchange, address.routingKey];
+function fixedAddress(address: AddressTemplate): Address | null {
+  if (address.kind === 'topic') {
+    const topic = constant(address.topic);
+    return topic === null ? null : { kind: 'topic', topic };
+  }
+  const exchange = constant(address.exchange);
+  const routingKey = constant(address.routingKey);
+  if (exchange === null || (exchange === '' && routingKey === null)) return null;
+  return { kind: 'exchange', exchange, routingKey: routingKey ?? address.routingKey };
 }
 
-function isConstant(template: string): boolean {
-  return parseTemplate(template).every((part) => typeof part === 'string');
+/** What the template stands for; null when that depends on the row. */
+function constant(template: string): string | null {
+  const parts = parseTemplate(template);
+  return parts.every((part) => typeof part === 'string') ? parts.join('') : null;
 }
