@@ -25,6 +25,8 @@ const proxy = await TcpProxy.start();
 const kafka: StartedKafka | null = missing
   ? null
   : await startKafka({ listeners: ['plaintext', 'tls', 'sasl', 'sasl-tls'], advertised: [proxy.address] });
+const [host = '', port = ''] = kafka?.addresses.plaintext[0]?.split(':') ?? [];
+proxy.target = { host, port: Number(port) };
 
 afterAll(async () => {
   await proxy.dispose();
@@ -33,8 +35,6 @@ afterAll(async () => {
 
 function broker(): StartedKafka {
   if (kafka === null) throw new Error('Kafka is missing');
-  const [host = '', port = ''] = kafka.addresses.plaintext[0]?.split(':') ?? [];
-  proxy.target ??= { host, port: Number(port) };
   return kafka;
 }
 
@@ -162,6 +162,16 @@ describe.skipIf(missing).each(['platformatic', 'kafkajs'] as const)('Kafka by %s
         ['large', 'message_too_large'],
       ]);
       expect(firstOccurrences(await target.readBack())).toEqual(expectedOrder(small));
+    }));
+
+  test('a message larger than a request may be', () =>
+    withSession({ driver, requestBytes: 10_000 }, async (session, recorder) => {
+      const target = await newTopic();
+      session.enqueue([outgoing(target, { key: 'a', body: Buffer.alloc(10_000) }), outgoing(target, { key: 'b' })]);
+      await recorder.ackedCount(1);
+      expect(recorder.refusals.map(({ message, fault }) => [message.key, fault.code])).toEqual([
+        ['a', 'message_too_large'],
+      ]);
     }));
 
   test('records that the broker finds invalid, one by one', () =>

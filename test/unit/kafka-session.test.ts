@@ -16,6 +16,7 @@ import { KafkaSession } from '../../src/publish/kafka/session.ts';
 const OPTIONS = { ...KAFKA_DEFAULTS, brokers: ['model:9092'], batchRows: 7, retryForMs: 60_000 };
 const PARTITIONS = 3;
 const NOT_LEADER = 6;
+const NOT_ENOUGH_REPLICAS = 19;
 const TOO_LARGE = 10;
 const INVALID_RECORD = 87;
 /** What the model's topic takes of one partition in one request. */
@@ -26,7 +27,7 @@ type Fault =
   | { readonly kind: 'none' }
   | { readonly kind: 'lost request' }
   | { readonly kind: 'lost answer' }
-  | { readonly kind: 'answered'; readonly failing: readonly number[] };
+  | { readonly kind: 'answered'; readonly failing: readonly number[]; readonly code: number };
 
 interface PartitionLog {
   readonly records: KafkaRecord[];
@@ -78,7 +79,7 @@ class HazardousDriver implements KafkaDriver {
     this.#failed = records;
     const fault = this.#faults.shift() ?? { kind: 'none' };
     if (fault.kind === 'lost request') return UNANSWERED;
-    const answers = this.#apply(records, fault.kind === 'answered' ? fault.failing : []);
+    const answers = this.#apply(records, fault.kind === 'answered' ? fault : { failing: [], code: 0 });
     if (fault.kind === 'lost answer') return UNANSWERED;
     const failed = [...answers].filter(([, { code }]) => code !== 0);
     const [first] = failed;
@@ -87,17 +88,20 @@ class HazardousDriver implements KafkaDriver {
       this.#failed = null;
       return null;
     }
-    const trouble = answeredWith(first[1].code);
+    const trouble = answeredWith((failed.find(([, { code }]) => code === NOT_LEADER) ?? first)[1].code);
     return { trouble, answers: this.#tells ? answers : new Map() };
   }
 
-  #apply(records: readonly KafkaRecord[], failing: readonly number[]): Map<string, PartitionAnswer> {
+  #apply(
+    records: readonly KafkaRecord[],
+    { failing, code }: { readonly failing: readonly number[]; readonly code: number },
+  ): Map<string, PartitionAnswer> {
     const answers = new Map<string, PartitionAnswer>();
     for (const [partition, members] of groupByPartition(records)) {
       const name = partitionName('t', partition);
       const culprits = members.flatMap(({ value }, at) => (isPoison(value) ? [at] : []));
       const size = members.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-      if (failing.includes(partition)) answers.set(name, { code: NOT_LEADER, culprits: [] });
+      if (failing.includes(partition)) answers.set(name, { code, culprits: [] });
       else if (culprits.length > 0) answers.set(name, { code: INVALID_RECORD, culprits });
       else if (size > MAX_BODIES) answers.set(name, { code: TOO_LARGE, culprits: [] });
       else answers.set(name, { code: this.#append(partition, members), culprits: [] });
@@ -133,7 +137,7 @@ const isPoison = (value: Buffer | null): boolean => value?.toString() === 'poiso
 const UNANSWERED: SendFailure = {
   trouble: {
     error: new RelayError('broker_unreachable', 'model: connection lost'),
-    unanswered: true,
+    repeat: true,
     brokerCode: null,
   },
   answers: new Map(),
@@ -164,7 +168,11 @@ const faultArbitrary: fc.Arbitrary<Fault> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ kind: 'none' as const }) },
   fc.constant({ kind: 'lost request' as const }),
   fc.constant({ kind: 'lost answer' as const }),
-  fc.record({ kind: fc.constant('answered' as const), failing: fc.subarray([0, 1, 2]) }),
+  fc.record({
+    kind: fc.constant('answered' as const),
+    failing: fc.subarray([0, 1, 2]),
+    code: fc.constantFrom(NOT_LEADER, NOT_ENOUGH_REPLICAS),
+  }),
 );
 
 const messagesArbitrary = fc.array(

@@ -39,10 +39,11 @@ export interface BatchSource {
 /**
  * Takes the next batch off the queue: the longest run from its front that the limits allow. It never reaches past a
  * message that does not fit, so the order of the queue is the order of every partition. The first message of a
- * partition always fits, however large; so does the first of the batch.
+ * partition fits as long as the request may be so large.
  *
  * @param now milliseconds since 1970, the timestamp of all records
- * @returns the batch; empty when the queue is, when all that is in it is held, or when its first topic is not known
+ * @returns the batch; empty when the queue is, when all that is in it is held, when its first topic is not known, or
+ *   when its first message alone is larger than a request may be
  */
 export function nextBatch(source: BatchSource, limits: BatchLimits, now: number): Batch {
   const { queue, held, encoder, targetOf } = source;
@@ -65,7 +66,7 @@ export function nextBatch(source: BatchSource, limits: BatchLimits, now: number)
     const partitions = partitionsOf(filled, target);
     const before = partitions[partition] ?? 0;
     if (before > 0 && before + size > target.batchBytes) break;
-    if (messages.length > 0 && requestBytes + size > limits.requestBytes) break;
+    if (requestBytes + size > limits.requestBytes) break;
     partitions[partition] = before + size;
     requestBytes += size;
     queue.shift();

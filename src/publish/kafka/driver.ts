@@ -32,7 +32,7 @@ export interface TopicDescription {
  * {@link renew}.
  */
 export interface KafkaDriver {
-  /** Whether an unanswered request may be sent again, the same records, without {@link renew}: the broker then knows it again. */
+  /** Whether a request with {@link KafkaTrouble.repeat} may be sent again, the same records, without {@link renew}: the broker then knows it again. */
   readonly repeatsSafely: boolean;
   /** Connects, logs in, and obtains a producer id. Rejects with the library's error. */
   connect(): Promise<void>;

@@ -4,13 +4,17 @@ import type { ErrorCode } from '../../core/error-catalogue.ts';
 /** What went wrong at the broker or on the way to it, in the relay's terms. */
 export interface KafkaTrouble {
   readonly error: RelayError;
-  /** Whether the request may have been carried out although no answer came: the connection broke, or time ran out. */
-  readonly unanswered: boolean;
+  /**
+   * Whether the very same request is to be sent again, nothing else being known: no answer came, it could not be read,
+   * or the request went to a broker that does not lead a partition any more.
+   */
+  readonly repeat: boolean;
   /** Kafka's error code, where the broker gave one. */
   readonly brokerCode: number | null;
 }
 
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
+export const NOT_LEADER_OR_FOLLOWER = 6;
 export const MESSAGE_TOO_LARGE = 10;
 export const COORDINATOR_LOAD_IN_PROGRESS = 14;
 
@@ -63,15 +67,18 @@ interface ErrorShape {
  */
 export function troubleOf(thrown: unknown, doing: string): KafkaTrouble {
   const shapes = flatten(thrown);
-  const trouble = (code: ErrorCode, unanswered: boolean, brokerCode: number | null = null): KafkaTrouble => ({
+  const trouble = (code: ErrorCode, repeat: boolean, brokerCode: number | null = null): KafkaTrouble => ({
     error: new RelayError(code, `${doing}: ${describeFirst(thrown, shapes)}`, { cause: thrown }),
-    unanswered,
+    repeat,
     brokerCode,
   });
   if (shapes.some(isAuthentication)) return trouble('broker_authentication', false);
   if (shapes.some(isTimeout)) return trouble('broker_timeout', true);
-  const brokerCode = shapes.map(brokerCodeOf).find((code) => code !== null) ?? null;
   if (shapes.some(isNetwork)) return trouble('broker_unreachable', true);
+  const brokerCodes = shapes.map(brokerCodeOf).filter((code) => code !== null);
+  if (brokerCodes.includes(NOT_LEADER_OR_FOLLOWER)) return trouble('broker_unavailable', true, NOT_LEADER_OR_FOLLOWER);
+  if (shapes.some(isUnreadable)) return trouble('broker_unavailable', true);
+  const [brokerCode = null] = brokerCodes;
   if (brokerCode !== null) return trouble(catalogueCode(brokerCode), false, brokerCode);
   if (shapes.some(isUnsupported)) return trouble('broker_setup', false);
   if (shapes.some(isEncoding)) return trouble('message_invalid', false);
@@ -134,6 +141,14 @@ function isUnsupported(shape: ErrorShape): boolean {
   return typeof shape.code === 'string' && shape.code.startsWith('PLT_KFK_UNSUPPORTED');
 }
 
+/**
+ * An answer that the client could not parse. platformatic does not know tagged fields, by which brokers since 3.7 name
+ * the new leader in an answer NOT_LEADER_OR_FOLLOWER: what stands behind them in the answer is read wrongly.
+ */
+function isUnreadable(shape: ErrorShape): boolean {
+  return typeof shape.code === 'string' && /(OUT_OF_BOUNDS|UNEXPECTED_CORRELATION_ID)$/.test(shape.code);
+}
+
 /** A value that the client could not encode: nothing was sent. */
 function isEncoding(shape: ErrorShape): boolean {
   return shape instanceof TypeError || shape instanceof RangeError;
@@ -143,7 +158,5 @@ function describeFirst(thrown: unknown, shapes: readonly ErrorShape[]): string {
   const named = shapes.find((shape) => brokerCodeOf(shape) !== null);
   const name = named?.apiId ?? named?.type;
   if (typeof name === 'string') return name;
-  return shapes.find((shape) => shape.errors === undefined && shape.cause === undefined) instanceof Error
-    ? describeError(shapes.find((shape) => shape.errors === undefined && shape.cause === undefined))
-    : describeError(thrown);
+  return describeError(shapes.find((shape) => shape.errors === undefined && shape.cause === undefined) ?? thrown);
 }

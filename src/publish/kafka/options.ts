@@ -19,7 +19,7 @@ export interface KafkaOptions {
    * below the topics' `max.message.bytes`, which limits the whole of it.
    */
   readonly batchBytes: number;
-  /** Most bytes in one produce request; keep it below the brokers' `socket.request.max.bytes`. */
+  /** Most bytes in one produce request, a larger message is refused; keep it below the brokers' `socket.request.max.bytes`. */
   readonly requestBytes: number;
   /** How long one request may take, in milliseconds; after that its fate is unknown. */
   readonly requestTimeoutMs: number;

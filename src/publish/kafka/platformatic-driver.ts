@@ -76,7 +76,7 @@ export class PlatformaticDriver implements KafkaDriver {
       return allStored(records, offsets ?? []);
     } catch (error) {
       this.#leadersInDoubt = true;
-      return { trouble: troubleOf(error, 'publishing to Kafka'), answers: answersIn(error) };
+      return { trouble: troubleOf(error, 'publishing to Kafka'), answers: answersIn(error, partitionNames(records)) };
     }
   }
 
@@ -159,8 +159,11 @@ interface ProduceResponse {
   }[];
 }
 
-/** What the brokers said of single partitions: in the responses inside the error, and for brokers that took all of theirs in `produced`. */
-export function answersIn(error: unknown): ReadonlyMap<string, PartitionAnswer> {
+/**
+ * What the brokers said of single partitions: in the responses inside the error, and for brokers that took all of
+ * theirs in `produced`. An answer for a partition that was not asked for is a misreading: then nothing is believed.
+ */
+export function answersIn(error: unknown, asked: ReadonlySet<string>): ReadonlyMap<string, PartitionAnswer> {
   const answers = new Map<string, PartitionAnswer>();
   for (const shape of flatten(error) as readonly { response?: unknown; produced?: ProducedSoFar }[]) {
     for (const { topic, partition } of shape.produced?.offsets ?? [])
@@ -174,7 +177,7 @@ export function answersIn(error: unknown): ReadonlyMap<string, PartitionAnswer> 
         });
     }
   }
-  return answers;
+  return [...answers.keys()].every((name) => asked.has(name)) ? answers : new Map();
 }
 
 interface ProducedSoFar {

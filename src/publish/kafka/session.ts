@@ -8,7 +8,7 @@ import type { KafkaDriver, SendFailure } from './driver.ts';
 import { troubleOf } from './errors.ts';
 import { orderedLane, SingleLane, type Lane } from './lane.ts';
 import type { KafkaOptions } from './options.ts';
-import { RecordEncoder } from './record.ts';
+import { RecordEncoder, recordSize } from './record.ts';
 import { settle } from './settle.ts';
 import { Topics } from './topics.ts';
 import { within } from './within.ts';
@@ -22,7 +22,7 @@ const RENEW_AFTER_RECORDS = 2 ** 30;
  * A session over one idempotent producer, the same for both drivers. One loop, one request in flight:
  *
  *     queue -> nextBatch -> send -+- stored: acknowledged
- *                ^                +- unanswered: the same batch again, for retryForMs, then failed
+ *                ^                +- no answer, or a wrong leader: the same batch again, for retryForMs, then failed
  *                |                +- refused in part: by partition acknowledged, refused, or back into the queue
  *                +-- again -------+                   (and a new producer)
  *
@@ -104,7 +104,7 @@ export class KafkaSession implements PublisherSession {
         if (batch.messages.length > 0) await this.#deliver(lane, batch);
         else {
           const first = lane.queue.peek();
-          await (first === undefined ? this.#wakened() : this.#resolveTopic(lane, first));
+          await (first === undefined ? this.#wakened() : this.#clearTheWay(lane, first));
         }
       }
     } catch (error) {
@@ -135,10 +135,12 @@ export class KafkaSession implements PublisherSession {
     });
   }
 
-  /** The topic of the first message is not known: finds out about it, or refuses the message. */
-  async #resolveTopic(lane: Lane, message: OutgoingMessage): Promise<void> {
+  /** No batch can begin with the first message: finds out about its topic, or refuses it. */
+  async #clearTheWay(lane: Lane, message: OutgoingMessage): Promise<void> {
     try {
-      const fault = await this.#deadline(this.#topics.resolve(topicOf(message), this.#ended.signal));
+      const fault =
+        tooLargeFor(this.#options.requestBytes, message) ??
+        (await this.#deadline(this.#topics.resolve(topicOf(message), this.#ended.signal)));
       if (this.#over() || fault === null || lane.queue.peek() !== message) return;
       lane.queue.shift();
       this.#refuse(lane, message, fault);
@@ -157,7 +159,7 @@ export class KafkaSession implements PublisherSession {
         this.#stored(lane, messages);
         return;
       }
-      if (!failure.trouble.unanswered) return this.#sortOut(lane, batch, failure);
+      if (!failure.trouble.repeat) return this.#sortOut(lane, batch, failure);
       if (!this.#driver.repeatsSafely) this.#renew();
       await this.#pause(failure.trouble.error, messages.length);
     }
@@ -233,6 +235,20 @@ export class KafkaSession implements PublisherSession {
     this.#singles.giveUp(sessionOver());
     return this.#driver.close();
   }
+}
+
+/** The broker would drop the connection without a word, which looks like a fault of the network, every time. */
+function tooLargeFor(requestBytes: number, message: OutgoingMessage): RelayError | null {
+  const size = recordSize(message, message.key === null ? null : Buffer.from(message.key));
+  if (size <= requestBytes) return null;
+  return new RelayError(
+    'message_too_large',
+    `a message of ${size} bytes is larger than requestBytes, ${requestBytes}`,
+    {
+      remedy:
+        'Raise requestBytes of the destination, and the limits of topic and broker, then `retry` the row; or `discard` it.',
+    },
+  );
 }
 
 function sessionOver(): RelayError {
