@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import type { ParkedMark } from '../../src/core/store.ts';
+import { ParkedKeys } from '../../src/relay/parked-keys.ts';
+
+const mark = (position: bigint, key: string | null): ParkedMark => ({
+  position,
+  id: `id-${position}`,
+  destination: 'd',
+  key,
+  code: 'message_too_large',
+  reason: '',
+});
+
+const leavesOut = (parked: ParkedKeys, position: bigint, key: string | null): boolean =>
+  parked.leavesOut({ position, id: `id-${position}` }, key);
+
+describe('parked keys', () => {
+  it('leave out the row and everything of its key; a row without a key only itself', () => {
+    const parked = new ParkedKeys();
+    parked.park(mark(1n, 'a'));
+    parked.park(mark(2n, null));
+    expect(leavesOut(parked, 9n, 'a')).toBe(true);
+    expect(leavesOut(parked, 9n, 'b')).toBe(false);
+    expect(leavesOut(parked, 2n, null)).toBe(true);
+    expect(leavesOut(parked, 9n, null)).toBe(false);
+  });
+
+  it('are released by a removed mark only when the next pass begins', () => {
+    const parked = new ParkedKeys();
+    parked.read(parked.beginReading(), [mark(1n, 'a'), mark(2n, 'b')]);
+    expect(parked.read(parked.beginReading(), [mark(2n, 'b')])).toBe(1);
+    expect(leavesOut(parked, 9n, 'a')).toBe(true);
+    parked.applyReleases();
+    expect([leavesOut(parked, 9n, 'a'), leavesOut(parked, 9n, 'b')]).toEqual([false, true]);
+  });
+
+  it('are not released while their mark is being written, nor by a reading that began before it was', () => {
+    const parked = new ParkedKeys();
+    parked.park(mark(1n, 'a'));
+    expect(parked.read(parked.beginReading(), [])).toBe(0);
+    const began = parked.beginReading();
+    parked.written(mark(1n, 'a'));
+    expect(parked.read(began, [])).toBe(0);
+    expect(parked.read(parked.beginReading(), [])).toBe(1);
+  });
+
+  it('hold a key as long as one of its rows is parked', () => {
+    const parked = new ParkedKeys();
+    parked.read(parked.beginReading(), [mark(1n, 'a'), mark(2n, 'a')]);
+    parked.remove(mark(1n, 'a'));
+    expect(leavesOut(parked, 9n, 'a')).toBe(true);
+    parked.remove(mark(2n, 'a'));
+    expect(leavesOut(parked, 9n, 'a')).toBe(false);
+    expect(parked.size).toBe(0);
+  });
+});

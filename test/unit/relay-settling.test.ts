@@ -1,0 +1,117 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RelayError } from '../../src/core/errors.ts';
+import type { PublishedRow, SettleResult, Settler } from '../../src/core/store.ts';
+import { Settling, type SettlingOwner } from '../../src/relay/settling.ts';
+
+type Answer = (rows: readonly PublishedRow[]) => Partial<SettleResult>;
+
+class ScriptedSettler implements Settler {
+  readonly statements: (readonly bigint[])[] = [];
+  readonly #answers: Answer[];
+
+  constructor(...answers: Answer[]) {
+    this.#answers = answers;
+  }
+
+  settle<Row extends PublishedRow>(rows: readonly Row[]): Promise<SettleResult<Row>> {
+    this.statements.push(rows.map(({ position }) => position));
+    const answer = this.#answers.shift()?.(rows) ?? {};
+    return Promise.resolve({
+      deleted: rows.length,
+      notYetVisible: [],
+      missing: [],
+      blocked: [],
+      ...answer,
+    } as SettleResult<Row>);
+  }
+}
+
+describe('settling', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  function settling(settler: Settler) {
+    const told = { deleted: 0, notYetVisible: 0, missing: 0, failed: 0 };
+    const observer = {
+      deleted: (rows: number) => (told.deleted += rows),
+      notYetVisible: (rows: number) => (told.notYetVisible += rows),
+      missing: (rows: number) => (told.missing += rows),
+      failed: () => (told.failed += 1),
+    };
+    const settled: bigint[] = [];
+    const blocked: RelayError[] = [];
+    const owner: SettlingOwner = {
+      settled: ({ position }) => settled.push(position),
+      deletionBlocked: (error) => blocked.push(error),
+    };
+    return { settling: new Settling(settler, observer), owner, told, settled, blocked };
+  }
+
+  const rows = (...positions: number[]): PublishedRow[] =>
+    positions.map((position) => ({ position: BigInt(position), id: `id-${position}`, xid: 7 }));
+
+  it('gathers what comes while a statement runs, at most 1,000 rows a statement', async () => {
+    const settler = new ScriptedSettler();
+    const { settling: subject, owner, told } = settling(settler);
+    subject.push(rows(1), owner);
+    subject.push(rows(...Array.from({ length: 1500 }, (_, at) => at + 2)), owner);
+    await subject.whenIdle();
+    expect(settler.statements.map((statement) => statement.length)).toEqual([1, 1000, 500]);
+    expect(told.deleted).toBe(1501);
+    expect(subject.unsettled).toBe(0);
+  });
+
+  it('tries a row that is not visible yet again, for as long as it takes, and never takes it for gone', async () => {
+    const notYet: Answer = (given) => ({ deleted: given.length - 1, notYetVisible: given.slice(0, 1) });
+    const settler = new ScriptedSettler(...Array.from({ length: 50 }, () => notYet));
+    const { settling: subject, owner, told, settled } = settling(settler);
+    subject.push(rows(1, 2), owner);
+    const idle = subject.whenIdle();
+    await vi.advanceTimersByTimeAsync(60_000);
+    await idle;
+    expect(settled).toEqual([2n, 1n]);
+    expect(told).toMatchObject({ deleted: 2, notYetVisible: 50, missing: 0 });
+  });
+
+  it('repeats a failed statement with the same rows, and then blames nobody for rows that are gone', async () => {
+    const fail: Answer = () => {
+      throw new RelayError('postgres_unreachable', 'simulated');
+    };
+    const settler = new ScriptedSettler(fail, (given) => ({ deleted: 0, missing: given }));
+    const { settling: subject, owner, told, settled } = settling(settler);
+    subject.push(rows(1, 2), owner);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(settler.statements).toEqual([
+      [1n, 2n],
+      [1n, 2n],
+    ]);
+    expect(settled).toEqual([1n, 2n]);
+    expect(told).toMatchObject({ failed: 1, missing: 0 });
+  });
+
+  it('tells rows that somebody else removed, and counts them as settled', async () => {
+    const {
+      settling: subject,
+      owner,
+      told,
+      settled,
+    } = settling(new ScriptedSettler((given) => ({ deleted: 1, missing: given.slice(0, 1) })));
+    subject.push(rows(1, 2), owner);
+    await subject.whenIdle();
+    expect(told).toMatchObject({ deleted: 1, missing: 1 });
+    expect(settled).toEqual([1n, 2n]);
+  });
+
+  it('tells the owner of rows that cannot be deleted', async () => {
+    const {
+      settling: subject,
+      owner,
+      blocked,
+      settled,
+    } = settling(new ScriptedSettler((given) => ({ deleted: 1, blocked: given.slice(0, 1) })));
+    subject.push(rows(1, 2), owner);
+    await subject.whenIdle();
+    expect(blocked.map(({ code }) => code)).toEqual(['delete_blocked']);
+    expect(settled).toEqual([2n]);
+  });
+});
