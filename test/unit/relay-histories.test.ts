@@ -9,9 +9,9 @@ describe('the relay in simulated histories', () => {
 
   async function run(plan: HistoryPlan): Promise<Awaited<ReturnType<History['run']>>> {
     const history = new History(plan).run();
-    let done = false;
-    void history.finally(() => (done = true));
-    for (let step = 0; step < 50_000 && !done; step++) await vi.advanceTimersByTimeAsync(5);
+    const progress = { done: false };
+    void history.finally(() => (progress.done = true));
+    for (let step = 0; step < 50_000 && !progress.done; step++) await vi.advanceTimersByTimeAsync(5);
     return history;
   }
 
