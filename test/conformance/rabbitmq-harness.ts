@@ -92,7 +92,8 @@ async function drain(queue: string): Promise<QueueMessage[]> {
   for (;;) {
     const count = await countMessages(broker().url, queue);
     if (count === 0) return messages;
-    messages.push(...(await takeMessages(broker().url, queue, count)));
+    // A quorum queue has no more than 2000 messages unsettled with one consumer.
+    messages.push(...(await takeMessages(broker().url, queue, Math.min(count, 1000))));
   }
 }
 
