@@ -124,8 +124,6 @@ export class Destination {
       return;
     }
     this.#held.hold(transaction);
-    this.outlet.setHeldBytes(this.#held.bytes);
-    // passes wait until half of the room is free: at that much held, they would wait for ever
     if (this.#held.bytes >= this.#parts.memoryBytes / 2) {
       const message = `${this.#held.bytes} bytes came by the stream during the handover`;
       this.dispatch({ type: 'buffer-full', error: new RelayError('buffer_full', message) });
@@ -190,7 +188,6 @@ export class Destination {
         break;
       case 'publish-held':
         for (const transaction of this.#held.take()) this.outlet.publish(transaction.rows);
-        this.outlet.setHeldBytes(0);
         break;
       case 'let-go':
         this.#letGo();
@@ -243,7 +240,6 @@ export class Destination {
     if (outcome.complete && this.#state.name === 'handover') {
       this.#parts.telemetry.skipped(this.#held.dropVisible(outcome.snapshot));
       this.#skip.passCompleted(outcome.snapshot, outcome.insertLsn);
-      this.outlet.setHeldBytes(this.#held.bytes);
     }
     const { complete, snapshot, taken } = outcome;
     this.dispatch({ type: 'pass-ended', complete, snapshot, taken, held: this.#held.rows });
@@ -294,7 +290,6 @@ export class Destination {
     this.#holding.abort();
     this.#held.clear();
     this.#skip.reset();
-    this.outlet.setHeldBytes(0);
   }
 
   #delay(delay: WaitDelay): number {

@@ -5,12 +5,13 @@ import type { RowRef } from '../core/row.ts';
 const departedKey = ({ position, id }: RowRef): string => `${position}/${id}`;
 
 interface Entry {
+  readonly position: bigint;
   readonly id: string;
   /** Null once acknowledged: the payload is let go, the row waits for its deletion. */
   message: OutgoingMessage | null;
   /** The pass before or during which it was sent. */
   readonly pass: number;
-  /** Another row that has the same position: possible after TRUNCATE RESTART IDENTITY or a restore. */
+  /** Another row of the same position (after TRUNCATE RESTART IDENTITY or a restore), or of one that is the same number. */
   next: Entry | null;
 }
 
@@ -25,7 +26,8 @@ interface Entry {
  * was sent and not acknowledged is forgotten: the table has it.
  */
 export class Ledger {
-  readonly #entries = new Map<bigint, Entry>();
+  /** By position as a number, which is much faster than by bigint; where that is not exact, entries form a chain. */
+  readonly #entries = new Map<number, Entry>();
   #sent = 0;
   #sentBytes = 0;
   #acknowledged = 0;
@@ -70,7 +72,8 @@ export class Ledger {
   /** Notes a message as handed to the publisher. The row must not be in flight already. */
   send(message: OutgoingMessage): void {
     const { position, id } = message.row;
-    this.#entries.set(position, { id, message, pass: this.#pass, next: this.#entries.get(position) ?? null });
+    const at = Number(position);
+    this.#entries.set(at, { position, id, message, pass: this.#pass, next: this.#entries.get(at) ?? null });
     this.#sent++;
     this.#sentBytes += message.bytes;
   }
@@ -106,16 +109,16 @@ export class Ledger {
       this.#sent--;
       this.#sentBytes -= entry.message.bytes;
     }
-    this.#unlink(ref.position, entry);
+    this.#unlink(entry);
     return true;
   }
 
   /** Forgets all that is not acknowledged, when the session that was to send it has ended. Returns how many. */
   forgetSent(): number {
     const forgotten = this.#sent;
-    for (const [position, first] of this.#entries) {
+    for (const first of this.#entries.values()) {
       for (let entry: Entry | null = first; entry !== null; entry = entry.next) {
-        if (entry.message !== null) this.#unlink(position, entry);
+        if (entry.message !== null) this.#unlink(entry);
       }
     }
     this.#sent = 0;
@@ -124,16 +127,17 @@ export class Ledger {
   }
 
   #find(ref: RowRef): Entry | null {
-    let entry = this.#entries.get(ref.position) ?? null;
-    while (entry !== null && entry.id !== ref.id) entry = entry.next;
+    let entry = this.#entries.get(Number(ref.position)) ?? null;
+    while (entry !== null && (entry.id !== ref.id || entry.position !== ref.position)) entry = entry.next;
     return entry;
   }
 
-  #unlink(position: bigint, gone: Entry): void {
-    const first = this.#entries.get(position);
+  #unlink(gone: Entry): void {
+    const at = Number(gone.position);
+    const first = this.#entries.get(at);
     if (first === gone) {
-      if (gone.next === null) this.#entries.delete(position);
-      else this.#entries.set(position, gone.next);
+      if (gone.next === null) this.#entries.delete(at);
+      else this.#entries.set(at, gone.next);
       return;
     }
     for (let entry = first ?? null; entry !== null; entry = entry.next) {

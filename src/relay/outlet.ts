@@ -21,7 +21,7 @@ export interface OutletParts {
   readonly parkedStore: ParkedStore;
   readonly settling: Settling;
   readonly telemetry: DestinationTelemetry;
-  /** Bytes that may be held and sent. */
+  /** The destination's share of the memory budget, in bytes: half of it for what is sent, half for what is held. */
   readonly memoryBytes: number;
   /** Published rows that may wait for their deletion. */
   readonly undeletedRows: number;
@@ -38,6 +38,11 @@ export interface OutletHost {
   roomChanged(): void;
 }
 
+/**
+ * More than this waiting for its acknowledgement makes nothing faster: some batches for Kafka, several windows for
+ * RabbitMQ. It does cost: rows that wait for long are promoted by the garbage collector, which was half of the CPU.
+ */
+const SENT_BYTES = 4 * 1024 * 1024;
 const CLOSE_DEADLINE_MS = 2_000;
 const UNDELETED_PATIENCE_MS = 5_000;
 
@@ -56,7 +61,6 @@ export class Outlet implements SettlingOwner {
   /** Callbacks of sessions that have been given up are told by it, and ignored. */
   #epoch = 0;
   #progressed = false;
-  #heldBytes = 0;
   readonly #undeletedTimer = new Timer();
   readonly #quiet: (() => void)[] = [];
   #closing: Promise<void> = Promise.resolve();
@@ -64,7 +68,7 @@ export class Outlet implements SettlingOwner {
   constructor(parts: OutletParts, host: OutletHost) {
     this.#parts = parts;
     this.#host = host;
-    this.room = new Room(parts.memoryBytes, parts.undeletedRows);
+    this.room = new Room(Math.min(parts.memoryBytes / 2, SENT_BYTES), parts.undeletedRows);
     this.#quarantine = new Quarantine(parts, this.ledger, this.parked, {
       halt: (error) => host.halt(error),
       changed: () => this.#updateRoom(),
@@ -141,12 +145,6 @@ export class Outlet implements SettlingOwner {
     return taken;
   }
 
-  /** Tells how much is held from the stream, which counts against the same room. */
-  setHeldBytes(bytes: number): void {
-    this.#heldBytes = bytes;
-    this.#updateRoom();
-  }
-
   settled(row: PublishedRow): void {
     this.ledger.settle(row);
     if (this.room.full) this.#updateRoom();
@@ -188,7 +186,7 @@ export class Outlet implements SettlingOwner {
     const { undeleted, sentBytes } = this.ledger;
     this.#watchUndeleted(undeleted >= this.#parts.undeletedRows);
     if (this.ledger.sent === 0) for (const resolve of this.#quiet.splice(0)) resolve();
-    this.room.update(sentBytes + this.#heldBytes, undeleted);
+    this.room.update(sentBytes, undeleted);
     this.#host.roomChanged();
   }
 

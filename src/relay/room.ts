@@ -9,7 +9,7 @@ export class Room {
   #waiters: (() => void)[] = [];
 
   /**
-   * @param limitBytes of what is held and sent
+   * @param limitBytes of what is sent and not yet acknowledged
    * @param limitUndeleted rows that are published and not yet deleted
    */
   constructor(limitBytes: number, limitUndeleted: number) {
