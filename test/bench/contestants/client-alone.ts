@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url';
+import type { BrokerName } from '../brokers/broker.ts';
+import { startChild } from './child.ts';
+import type { Contestant } from './contestant.ts';
+
+const CLIENTS: Readonly<Record<BrokerName, string>> = {
+  kafka: fileURLToPath(new URL('../clients/kafka.ts', import.meta.url)),
+  rabbitmq: fileURLToPath(new URL('../clients/rabbitmq.ts', import.meta.url)),
+};
+
+/** The client library that the relay uses, alone in a process, sending the same messages out of memory. */
+export const CLIENT_ALONE: Contestant = {
+  name: 'client-alone',
+  role: 'limit',
+  brokers: ['kafka', 'rabbitmq'],
+  deletes: false,
+  start: ({ target, rows, folder }) =>
+    startChild({
+      command: process.execPath,
+      args: ['--import', import.meta.resolve('tsx'), CLIENTS[target.broker], JSON.stringify({ target, rows })],
+      folder,
+      untilStreaming: () => Promise.resolve(),
+      endsWith: 'SIGTERM',
+    }),
+};

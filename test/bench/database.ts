@@ -1,0 +1,117 @@
+import pg from 'pg';
+import { applyInit } from '../../src/postgres/init.ts';
+import { type StartedPostgres, startPostgres } from '../support/services/postgres.ts';
+import { WRITER_PROCEDURES } from './rows.ts';
+
+/** What the outbox's publication is called; the relay's default. */
+export const PUBLICATION = 'outbox_relay';
+
+const SETTINGS = {
+  shared_buffers: '256MB',
+  // No checkpoint in the middle of a run; one is made before it.
+  max_wal_size: '8GB',
+  checkpoint_timeout: '1h',
+};
+
+/** How writers commit. */
+export interface WriteOptions {
+  readonly synchronousCommit: 'on' | 'off';
+}
+
+/** Starts the server that all runs share. */
+export function startBenchPostgres(): Promise<StartedPostgres> {
+  return startPostgres({ settings: SETTINGS });
+}
+
+/** A database for one run, with an empty outbox as `outbox-relay init` makes it, and the writers. */
+export class BenchDatabase {
+  readonly url: string;
+  readonly #server: StartedPostgres;
+  readonly #name: string;
+
+  private constructor(server: StartedPostgres, name: string, url: string) {
+    this.#server = server;
+    this.#name = name;
+    this.url = url;
+  }
+
+  static async create(server: StartedPostgres, name: string): Promise<BenchDatabase> {
+    const database = new BenchDatabase(server, name, await server.createDatabase(name));
+    await database.#withClient(async (client) => {
+      const columns = {
+        position: 'position',
+        id: 'id',
+        aggregatetype: 'aggregatetype',
+        aggregateid: 'aggregateid',
+        type: 'type',
+        payload: 'payload',
+        headers: 'headers',
+        createdAt: 'created_at',
+      };
+      const mapping = { schema: 'public', name: 'outbox', columns, extra: [] };
+      const roles = { relayRole: null, writerRole: null };
+      await applyInit(client, { mapping, payload: 'jsonb', publication: PUBLICATION, ...roles }, true);
+      await client.query(WRITER_PROCEDURES);
+    });
+    return database;
+  }
+
+  /** Writes rows 1 to `rows` by several connections at once, `perTransaction` in each transaction. */
+  async write(rows: number, perTransaction: number, writers: number, options: WriteOptions): Promise<void> {
+    await this.#shared(rows, writers, options, (client, first, last) =>
+      client.query('CALL bench_write($1, $2, $3)', [first, last, perTransaction]),
+    );
+  }
+
+  /** Writes rows 1 to `rows`, one a transaction, at a rate of all connections together. */
+  async pace(rows: number, perSecond: number, writers: number, options: WriteOptions): Promise<void> {
+    await this.#shared(rows, writers, options, (client, first, last) =>
+      client.query('CALL bench_pace($1, $2, $3)', [first, last, perSecond / writers]),
+    );
+  }
+
+  /** So that none falls into what is measured. */
+  async checkpoint(): Promise<void> {
+    await this.#server.query('CHECKPOINT');
+  }
+
+  async rowsLeft(): Promise<number> {
+    return this.#withClient(async (client) => {
+      const { rows } = await client.query<{ count: number }>('SELECT count(*)::int AS count FROM public.outbox');
+      return rows[0]?.count ?? 0;
+    });
+  }
+
+  async drop(): Promise<void> {
+    await this.#server.query(`DROP DATABASE ${pg.escapeIdentifier(this.#name)} WITH (FORCE)`);
+  }
+
+  async #shared(
+    rows: number,
+    writers: number,
+    { synchronousCommit }: WriteOptions,
+    write: (client: pg.Client, first: number, last: number) => Promise<unknown>,
+  ): Promise<void> {
+    const share = Math.ceil(rows / writers);
+    const starts = Array.from({ length: writers }, (_, writer) => writer * share + 1).filter((first) => first <= rows);
+    await Promise.all(
+      starts.map((first) =>
+        this.#withClient(async (client) => {
+          await client.query(`SET synchronous_commit = ${synchronousCommit}`);
+          await write(client, first, Math.min(first + share - 1, rows));
+        }),
+      ),
+    );
+  }
+
+  async #withClient<T>(use: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = new pg.Client(this.url);
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await use(client);
+    } finally {
+      await client.end();
+    }
+  }
+}

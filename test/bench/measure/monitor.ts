@@ -1,0 +1,35 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { processUsage } from './process-usage.ts';
+import type { CountSample } from './statistics.ts';
+
+/** One look at a run. */
+export interface Sample extends CountSample {
+  readonly cpuMicros: number;
+}
+
+const INTERVAL_MS = 50;
+/** A run in which nothing comes for so long has failed. */
+const STALL_MS = 60_000;
+
+/** What is watched. */
+export interface Watched {
+  readonly pid: number;
+  /** Rejects when the process ends by itself. */
+  readonly ended: Promise<never>;
+  readonly count: () => Promise<number>;
+}
+
+/** Looks at count and process until `wanted` have come. @throws when nothing comes any more, or the process ends */
+export async function watchUntil({ pid, ended, count }: Watched, wanted: number): Promise<readonly Sample[]> {
+  const samples: Sample[] = [];
+  let grewAt = performance.now();
+  for (;;) {
+    const [counted, usage] = await Promise.race([Promise.all([count(), processUsage(pid)]), ended]);
+    if (counted > (samples.at(-1)?.count ?? -1)) grewAt = performance.now();
+    samples.push({ at: Date.now(), count: counted, cpuMicros: usage.cpuMicros });
+    if (counted >= wanted) return samples;
+    if (performance.now() - grewAt > STALL_MS)
+      throw new Error(`${counted} of ${wanted} messages have come, and none for ${STALL_MS / 1000} seconds`);
+    await delay(INTERVAL_MS);
+  }
+}
