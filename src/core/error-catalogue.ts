@@ -139,7 +139,7 @@ export const ERROR_CATALOGUE = {
   broker_unreachable: entry(
     'transient',
     'The broker cannot be reached, or the connection to it was lost.',
-    'Nothing, unless it goes on: rows wait in the table.',
+    'Check that the broker runs and that the destination names it; rows wait in the table, and the relay goes on by itself.',
   ),
   broker_timeout: entry(
     'transient',

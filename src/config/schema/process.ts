@@ -51,7 +51,7 @@ export const logSchema = section({
     .describe('`json`: one object a line. `pretty`: for people. `auto`: pretty on a terminal, else json.')
     .prefault('auto'),
 })
-  .describe('The log, on standard output.')
+  .describe('The log, on standard output; on standard error beside a console destination.')
   .prefault({});
 
 /** The `shutdown:` section. */
