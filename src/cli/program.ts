@@ -1,8 +1,19 @@
 import { Command, CommanderError } from 'commander';
 import { describeError, RelayError } from '../core/errors.ts';
+import { addCheck } from './check.ts';
+import type { AddCommand } from './command.ts';
+import { addConfig } from './config.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { runCommand } from './run.ts';
+import { addInit } from './init.ts';
+import { addParked } from './parked.ts';
+import { addRun } from './run.ts';
+import { addStatus } from './status.ts';
 import { packageVersion } from './version.ts';
+
+const COMMANDS: readonly AddCommand[] = [addRun, addInit, addCheck, addStatus, addParked, addConfig];
+
+const EXIT_CODES = `
+Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed and may work later, ${EXIT.usage} wrong command line, ${EXIT.configuration} somebody has to mend something first.`;
 
 /**
  * Parses the command line and carries the command out.
@@ -15,12 +26,14 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const program = new Command('outbox-relay')
     .description('Relay a Postgres outbox table to Kafka or RabbitMQ.')
     .version(packageVersion())
-    .showHelpAfterError()
+    .showHelpAfterError('(--help tells what there is)')
+    .addHelpText('after', EXIT_CODES)
     .exitOverride();
-  const finish = (result: number): void => {
-    code = result;
-  };
-  for (const command of [runCommand]) program.addCommand(command(finish).copyInheritedSettings(program));
+  for (const add of COMMANDS) {
+    add(program, (result) => {
+      code = result;
+    });
+  }
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;

@@ -1,6 +1,5 @@
-import { Command } from 'commander';
-import { App } from '../app.ts';
-import { createLogger } from '../observe/logger.ts';
+import type { Command } from 'commander';
+import type { Finish } from './command.ts';
 import { configOf, configOption, type ConfigOption } from './config-option.ts';
 import { EXIT } from './exit-codes.ts';
 import { packageVersion } from './version.ts';
@@ -9,15 +8,19 @@ import { packageVersion } from './version.ts';
 const LAST_RESORT_MS = 5_000;
 
 /** `outbox-relay run`: the daemon, until SIGTERM or SIGINT. */
-export function runCommand(finish: (code: number) => void): Command {
-  return new Command('run')
+export function addRun(program: Command, finish: Finish): void {
+  program
+    .command('run')
     .description('publish the rows of the outbox table, until SIGTERM or SIGINT')
     .addOption(configOption())
+    .addHelpText('after', '\nExample:\n  outbox-relay run --config /etc/outbox-relay/config.yaml')
     .action(async (options: ConfigOption) => finish(await run(options)));
 }
 
 async function run(options: ConfigOption): Promise<number> {
-  const config = configOf(options);
+  const config = await configOf(options);
+  const { App } = await import('../app.ts');
+  const { createLogger } = await import('../observe/logger.ts');
   // a console destination has standard output for its messages
   const toConsole = Object.values(config.destinations).some(({ type }) => type === 'console');
   const log = createLogger({ ...config.log, stream: toConsole ? process.stderr : process.stdout });

@@ -1,4 +1,5 @@
 /** The configuration: one YAML file and the environment, validated into a frozen {@link Config}. */
+export { defaultPublication, parseConnection, parseTable } from './standalone.ts';
 export { configJsonSchema } from './json-schema.ts';
 export { loadConfig, type ConfigSources } from './load.ts';
 export { redactConfig } from './redact.ts';

@@ -1,0 +1,58 @@
+import type { Verdict } from '../admin/health.ts';
+import type { DestinationStatus, StatusReport } from '../core/status.ts';
+import { type Style, table } from './output.ts';
+
+/** How many of the latest errors are shown. */
+const ERRORS = 5;
+
+/** The report as a person reads it. */
+export function statusLines(report: StatusReport, ready: Verdict, style: Style): readonly string[] {
+  const { version, role, roleSince, stream, destinations, lastErrors } = report;
+  const mark = ready.ok ? style.good('ready') : style.bad('not ready');
+  return [
+    `${style.strong(`outbox-relay ${version}`)}  ${mark}${ready.ok ? '' : `: ${ready.reason}`}`,
+    `  role    ${role} since ${roleSince}`,
+    `  lane    ${stream.open ? `log, slot ${stream.slot ?? '-'}` : 'table'}${since(stream.since)}`,
+    `  lag     ${lagText(report)}`,
+    ...(destinations.length === 0 ? [] : ['', ...destinationLines(destinations)]),
+    ...(lastErrors.length === 0 ? [] : ['', style.strong('latest errors'), ...errorLines(report, style)]),
+  ];
+}
+
+function destinationLines(destinations: readonly DestinationStatus[]): readonly string[] {
+  const headings = ['destination', 'state', 'in flight', 'undeleted', 'parked', 'since', 'reason'];
+  return table(
+    headings,
+    destinations.map((one) => [
+      one.name,
+      one.state,
+      String(one.inFlightMessages),
+      String(one.undeletedRows),
+      String(one.parkedRows),
+      one.since,
+      [one.reason ?? '', one.error === null ? '' : `(${one.error.code}: ${one.error.message})`].join(' ').trim(),
+    ]),
+  );
+}
+
+function lagText({ lag }: StatusReport): string {
+  if (lag === null) return 'not known yet';
+  const rows = `${lag.waitingRows}${lag.waitingRowsCapped ? ' or more' : ''} rows wait`;
+  const age =
+    lag.oldestUnpublishedSeconds === null ? '' : `, the oldest for ${lag.oldestUnpublishedSeconds.toFixed(1)} s`;
+  const slot = lag.slot === null ? '' : `, the slot retains ${lag.slot.retainedBytes} bytes (${lag.slot.walStatus})`;
+  return `${rows}${lag.waitingRows === 0 ? '' : age}${slot}`;
+}
+
+function errorLines({ lastErrors }: StatusReport, style: Style): readonly string[] {
+  return lastErrors
+    .slice(0, ERRORS)
+    .flatMap(({ at, code, message, remedy, destination }) => [
+      `  ${at}  ${code}${destination === null ? '' : ` (${destination})`}  ${message}`,
+      style.faint(`      ${remedy}`),
+    ]);
+}
+
+function since(at: string | null): string {
+  return at === null ? '' : ` since ${at}`;
+}
