@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { AdminServer } from './admin/server.ts';
 import { LagMonitor } from './app/lag-monitor.ts';
 import { readDestinations, statusReport } from './app/status-report.ts';
+import { loadClients } from './app/publishers.ts';
 import { tableMapping } from './app/routes.ts';
 import { slotPrefix } from './app/slot-prefix.ts';
 import { buildTermRelay } from './app/term.ts';
@@ -89,6 +90,7 @@ export class App {
     try {
       const table = await this.#firstLook(ending);
       if (table === null) return;
+      await loadClients(Object.values(config.destinations));
       this.#monitor = new LagMonitor(config.postgres, table, this.#telemetry, () => this.#slot());
       this.#monitor.start();
       await this.#stand(ending, kill);

@@ -11,7 +11,7 @@ import { within } from './within.ts';
 const LOADING_ATTEMPTS = 40;
 const LOADING_INTERVAL_MS = 50;
 
-/** Publishes to a Kafka cluster. The client library is loaded with the first session: it takes a quarter of a second. */
+/** Publishes to a Kafka cluster. The client library is loaded with the first session, unless {@link loadKafkaDriver} has been called. */
 export function createKafkaPublisher(options: KafkaOptions): Publisher {
   return {
     async open(listener, signal) {
@@ -37,17 +37,29 @@ export function createKafkaPublisher(options: KafkaOptions): Publisher {
   };
 }
 
-async function openDriver(options: KafkaOptions): Promise<KafkaDriver> {
-  switch (options.driver) {
+/** Loads the client library: most of a second of CPU in which this process does nothing else. */
+export async function loadKafkaDriver(name: KafkaOptions['driver']): Promise<(options: KafkaOptions) => KafkaDriver> {
+  switch (name) {
     case 'platformatic': {
-      const { PlatformaticDriver } = await import('./platformatic-driver.ts');
-      return new PlatformaticDriver(await import('@platformatic/kafka'), options);
+      const [{ PlatformaticDriver }, library] = await Promise.all([
+        import('./platformatic-driver.ts'),
+        import('@platformatic/kafka'),
+      ]);
+      return (options) => new PlatformaticDriver(library, options);
     }
     case 'kafkajs': {
-      const { KafkajsDriver } = await import('./kafkajs-driver.ts');
-      return new KafkajsDriver((await import('kafkajs')).default, options);
+      const [{ KafkajsDriver }, { default: library }] = await Promise.all([
+        import('./kafkajs-driver.ts'),
+        import('kafkajs'),
+      ]);
+      return (options) => new KafkajsDriver(library, options);
     }
   }
+}
+
+async function openDriver(options: KafkaOptions): Promise<KafkaDriver> {
+  const create = await loadKafkaDriver(options.driver);
+  return create(options);
 }
 
 async function connect(driver: KafkaDriver, options: KafkaOptions, signal: AbortSignal): Promise<void> {
