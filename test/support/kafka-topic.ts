@@ -10,11 +10,8 @@ export async function freshTopic(brokers: string, partitions = 3): Promise<strin
 }
 
 /** Creates a topic and resolves when each partition has a leader. */
-export async function createTopic(brokers: string, topic: string, partitions = 3): Promise<void> {
-  const client = new kafkajs.Kafka({ brokers: brokers.split(','), logLevel: kafkajs.logLevel.NOTHING });
-  const admin = client.admin();
-  await admin.connect();
-  try {
+export function createTopic(brokers: string, topic: string, partitions = 3): Promise<void> {
+  return withAdmin(brokers, async (admin) => {
     await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: false });
     const ready = async (): Promise<boolean> => {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
@@ -22,6 +19,24 @@ export async function createTopic(brokers: string, topic: string, partitions = 3
       return found.length === partitions && found.every(({ leader }) => leader >= 0);
     };
     await until(ready, { what: `the leaders of ${topic}` });
+  });
+}
+
+/** Lets a topic take messages of up to so many bytes. */
+export function setMaxMessageBytes(brokers: string, topic: string, bytes: number): Promise<void> {
+  return withAdmin(brokers, async (admin) => {
+    const configEntries = [{ name: 'max.message.bytes', value: String(bytes) }];
+    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries };
+    await admin.alterConfigs({ validateOnly: false, resources: [resource] });
+  });
+}
+
+async function withAdmin(brokers: string, act: (admin: kafkajs.Admin) => Promise<unknown>): Promise<void> {
+  const client = new kafkajs.Kafka({ brokers: brokers.split(','), logLevel: kafkajs.logLevel.NOTHING });
+  const admin = client.admin();
+  await admin.connect();
+  try {
+    await act(admin);
   } finally {
     await admin.disconnect();
   }

@@ -64,7 +64,7 @@ export class RelayOutbox {
         ...settings.capture,
       },
       limits: settings.limits ?? {},
-      leader: { lease: '3s', ...settings.leader },
+      leader: settings.leader ?? {},
     };
   }
 
