@@ -9,11 +9,16 @@ import { reportLines } from './report.ts';
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
+/** npm and tsx hand on a Ctrl-C that the terminal has sent to this process as well: that is one and not two. */
+const SAME_SIGNAL_MS = 500;
+
 async function play(options: DemoOptions): Promise<number> {
   const stop = new AbortController();
+  let stoppedAt = Infinity;
   const onSignal = (): void => {
     // The second time at once: what was started is killed as this process exits.
-    if (stop.signal.aborted) process.exit(EXIT.interrupted);
+    if (performance.now() - stoppedAt > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
+    stoppedAt = Math.min(stoppedAt, performance.now());
     stop.abort();
   };
   process.on('SIGINT', onSignal);

@@ -63,7 +63,8 @@ class LiveView implements View {
   }
 
   show(snapshot: Snapshot): void {
-    const width = (this.#stream.columns ?? DEFAULT_COLUMNS) - 1;
+    const { columns = 0 } = this.#stream;
+    const width = (columns > 0 ? columns : DEFAULT_COLUMNS) - 1;
     const lines = [
       row('inserted', BOLD(String(snapshot.inserted)), `${snapshot.insertedPerSecond.toFixed(0)}/s`),
       row('published', BOLD(String(snapshot.published)), `${snapshot.publishedPerSecond.toFixed(0)}/s`),
