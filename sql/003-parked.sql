@@ -1,5 +1,6 @@
 -- Marks of the outbox rows that are set aside; the rows themselves stay in the outbox.
 CREATE TABLE IF NOT EXISTS {{parked}} (
+  shard       integer     NOT NULL DEFAULT 0,
   position    bigint      NOT NULL,
   id          text        NOT NULL,
   destination text        NOT NULL,

@@ -69,7 +69,7 @@ export function buildTermRelay(
       }),
       router: createRouter(specs, table, names),
       settler: new PostgresSettler(sessions.settle, table),
-      parkedStore: new PostgresParkedStore(sessions.parked, table),
+      parkedStore: new PostgresParkedStore(sessions.parked, table, config.shard),
       auditor: new PostgresAuditor(sessions.audit, table, filters),
       telemetry,
     },

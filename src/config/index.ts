@@ -14,4 +14,3 @@ export type {
 } from './schema/config.ts';
 export type { PostgresConfig } from './schema/postgres.ts';
 export type { AddressTemplates, RouteConfig } from './schema/routes.ts';
-export type { TlsOptions } from './schema/tls.ts';

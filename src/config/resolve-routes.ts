@@ -58,7 +58,7 @@ export function routeWarnings(routes: readonly RouteConfig[], destinations: Iter
     ...(routes.some((route) => Object.keys(route.match).length === 0)
       ? []
       : [
-          'there is no default route: a row that no route matches is set aside with its key (add a route without match at the end)',
+          'there is no default route: a row that no route matches is set aside by itself, without its key (add a route without match at the end)',
         ]),
     ...unused.map((name) => `no route leads to the destination '${name}'`),
     ...idle.map((route) => `routes[${routes.indexOf(route)}].deadLetter has no effect: onError is ${route.onError}`),

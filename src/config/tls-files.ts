@@ -1,5 +1,5 @@
 import type { OptionPath, Problems } from './problems.ts';
-import type { TlsOptions } from './schema/tls.ts';
+import type { TlsOptions } from '../core/tls.ts';
 import { systemCode, type Surroundings } from './substitute.ts';
 
 const MATERIAL = ['ca', 'cert', 'key'] as const;

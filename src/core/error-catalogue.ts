@@ -112,7 +112,7 @@ export const ERROR_CATALOGUE = {
     'Remove the DELETE trigger or row security policy that affects the relay role.',
   ),
   rows_missing: entry(
-    'row',
+    'configuration',
     'Published rows were no longer in the table: somebody else deletes from it.',
     'Only the relay may delete: revoke DELETE and TRUNCATE on the table from all other roles.',
   ),

@@ -1,6 +1,6 @@
 /** The known name that `name` is most likely a slip of, or null when none is near. */
 export function didYouMean(name: string, known: Iterable<string>): string | null {
-  const limit = Math.max(1, Math.floor(name.length / 3));
+  const limit = Math.min(3, Math.max(1, Math.floor(name.length / 2)));
   let best: string | null = null;
   let bestDistance = limit + 1;
   for (const candidate of known) {

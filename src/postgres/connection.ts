@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { RelayError } from '../core/errors.ts';
+import type { TlsOptions } from '../core/tls.ts';
 import { postgresError } from './error.ts';
 
 /** Where and how to connect: the `postgres` part of the configuration, resolved. */
@@ -12,16 +13,7 @@ export interface PostgresOptions {
   readonly user: string;
   readonly password: string | null;
   /** Null: no TLS. */
-  readonly tls: {
-    readonly rejectUnauthorized: boolean;
-    readonly checkHostname: boolean;
-    /** PEM texts. */
-    readonly ca?: string;
-    readonly cert?: string;
-    readonly key?: string;
-    /** The name that the certificate must carry, where it is not the host's. */
-    readonly servername?: string;
-  } | null;
+  readonly tls: TlsOptions | null;
   /** For each host: name resolution, TCP, TLS, login and the look whether it is the primary. */
   readonly connectTimeoutMs: number;
   readonly applicationName: string;
@@ -181,7 +173,7 @@ function requirePassword(options: PostgresOptions): string {
   );
 }
 
-function tlsConfig(tls: NonNullable<PostgresOptions['tls']>, host: string): ConnectionOptions {
+function tlsConfig(tls: TlsOptions, host: string): ConnectionOptions {
   const { checkHostname, servername, ...rest } = tls;
   return {
     ...rest,

@@ -9,30 +9,35 @@ import type { SqlSession } from './session.ts';
 
 const MAX_REASON_LENGTH = 2_000;
 
-/** The rows that are set aside, in `<table>_parked`. */
+/** The rows of one shard that are set aside, in `<table>_parked`. */
 export class PostgresParkedStore implements ParkedStore {
   readonly #session: SqlSession;
   readonly #table: OutboxTable;
   readonly #parked: string;
+  readonly #shard: number;
 
-  constructor(session: SqlSession, table: OutboxTable) {
+  constructor(session: SqlSession, table: OutboxTable, shard = 0) {
     this.#session = session;
     this.#table = table;
     this.#parked = quoteTable(companionTables(table).parked);
+    this.#shard = shard;
   }
 
   async load(): Promise<readonly ParkedMark[]> {
     const rows = await this.#session.query<Omit<ParkedMark, 'position'> & { readonly position: string }>(
       'reading the parked rows',
-      `SELECT position, id, destination, key, code, reason FROM ${this.#parked} ORDER BY position`,
+      {
+        text: `SELECT position, id, destination, key, code, reason FROM ${this.#parked} WHERE shard = $1 ORDER BY position`,
+        values: [this.#shard],
+      },
     );
     return rows.map((row) => ({ ...row, position: BigInt(row.position) }));
   }
 
   async park(mark: ParkedMark): Promise<void> {
     await this.#session.query('parking a row', {
-      text: `INSERT INTO ${this.#parked} AS p (position, id, destination, key, code, reason, attempts, parked_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 1, clock_timestamp())
+      text: `INSERT INTO ${this.#parked} AS p (position, id, destination, key, code, reason, shard, attempts, parked_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 1, clock_timestamp())
         ON CONFLICT (position, id) DO UPDATE SET destination = excluded.destination, key = excluded.key,
           code = excluded.code, reason = excluded.reason, attempts = p.attempts + 1, parked_at = excluded.parked_at`,
       values: [
@@ -42,6 +47,7 @@ export class PostgresParkedStore implements ParkedStore {
         mark.key,
         mark.code,
         storable(mark.reason).slice(0, MAX_REASON_LENGTH),
+        this.#shard,
       ],
     });
   }

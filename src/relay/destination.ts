@@ -44,6 +44,7 @@ export class Destination {
   readonly #timer = new Timer();
   readonly #events: DestinationEvent[] = [];
   #dispatching = false;
+  #stopping = false;
   #state: DestinationState = INITIAL_STATE;
   #since = Date.now();
   #reason: { event: string; error: RelayError | null } = { event: 'start', error: null };
@@ -85,11 +86,11 @@ export class Destination {
   }
 
   get takesStream(): boolean {
-    return takesStream(this.#state);
+    return !this.#stopping && takesStream(this.#state);
   }
 
   get needsStream(): boolean {
-    return needsStream(this.#state);
+    return !this.#stopping && needsStream(this.#state);
   }
 
   /** Begins: the first session is opened at once. */
@@ -99,10 +100,10 @@ export class Destination {
 
   /** Takes nothing more from either lane; what is in flight goes on being published and deleted. */
   stopTaking(): void {
+    this.#stopping = true;
     this.#timer.clear();
     this.#passing.abort();
     this.#letGo();
-    this.#state = { name: 'halted' };
   }
 
   /** Ends the session too. Resolves when nothing runs any more. */
@@ -138,7 +139,7 @@ export class Destination {
   /** Feeds the state machine and carries out what it commands. May be called from within a command. */
   dispatch(event: DestinationEvent): void {
     this.#events.push(event);
-    if (this.#dispatching) return;
+    if (this.#dispatching || this.#stopping) return;
     this.#dispatching = true;
     try {
       for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#step(next);

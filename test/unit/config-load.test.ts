@@ -96,7 +96,7 @@ speed: 9
       ['routes[1].topic (relay.yaml:11:55): is for Kafka, and the destination is of type rabbitmq'],
       ['routes[1].deadLetter (relay.yaml:11:5): is missing: onError: dead-letter needs an address'],
       ["routes[2].topic (relay.yaml:12:34): the placeholder at position 1 is not closed: '}' is missing"],
-      ['log.level (relay.yaml:13:15): expected trace, debug'],
+      ['log.level (relay.yaml:13:15): expected debug, info'],
       ['shard (relay.yaml:14:8): expected 0'],
       ["speed (relay.yaml:15:8): unknown option 'speed': known here are postgres, table"],
     ];
@@ -144,7 +144,7 @@ describe('overrides from the environment', () => {
 
   it('are named in problems', () => {
     expect(failure(MINIMAL, { OUTBOX_RELAY_LOG_LEVEL: 'loud' })).toContain(
-      'log.level (from OUTBOX_RELAY_LOG_LEVEL): expected trace',
+      'log.level (from OUTBOX_RELAY_LOG_LEVEL): expected debug',
     );
   });
 

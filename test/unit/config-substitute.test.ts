@@ -66,7 +66,7 @@ describe('substitution', () => {
     destination: \${DEST}
     topic: \${env:STAGE}.\${aggregatetype}
     key: \${aggregateid}
-    headers: { stage: "\${env:STAGE}", type: "\${type}" }
+    headers: { stage: "\${env:STAGE}", kind: "\${type}" }
     onError: dead-letter
     deadLetter: { topic: "dead.\${type}" }
   - destination: kafka
@@ -77,7 +77,7 @@ describe('substitution', () => {
       destination: 'kafka',
       address: { kind: 'topic', topic: 'test.${aggregatetype}' },
       key: '${aggregateid}',
-      headers: { stage: 'test', type: '${type}' },
+      headers: { stage: 'test', kind: '${type}' },
       deadLetter: { kind: 'topic', topic: 'dead.${type}' },
     });
   });

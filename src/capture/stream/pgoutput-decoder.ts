@@ -4,6 +4,7 @@
  * Source: PostgreSQL manual, 54.9 "Logical Replication Message Formats". A message is read where it lies: nothing is
  * copied, and of a tuple only the bounds of its fields are told, so that a field which nobody wants costs nothing.
  */
+import { POSTGRES_EPOCH_MS } from '../postgres-epoch.ts';
 import { RelayError } from '../../core/errors.ts';
 import type { Lsn } from '../../core/lsn.ts';
 
@@ -59,9 +60,6 @@ export interface IgnoredMessage {
 }
 
 export type PgoutputMessage = BeginMessage | CommitMessage | RelationMessage | InsertMessage | IgnoredMessage;
-
-/** Milliseconds from 1970 to 2000, where Postgres's clock begins. */
-export const POSTGRES_EPOCH_MS = 946_684_800_000;
 
 const BEGIN = 0x42;
 const COMMIT = 0x43;

@@ -4,7 +4,8 @@
  * Source: PostgreSQL manual, 54.4 "Streaming Replication Protocol".
  */
 import type { Lsn } from '../../core/lsn.ts';
-import { POSTGRES_EPOCH_MS, protocolError } from './pgoutput-decoder.ts';
+import { POSTGRES_EPOCH_MS } from '../postgres-epoch.ts';
+import { protocolError } from './pgoutput-decoder.ts';
 
 /** First byte of a CopyData message that carries a piece of log. */
 export const XLOG_DATA = 0x77;

@@ -1,3 +1,4 @@
+import { POSTGRES_EPOCH_MS } from '../postgres-epoch.ts';
 import { RelayError } from '../../core/errors.ts';
 import type { OutboxRow } from '../../core/row.ts';
 
@@ -9,8 +10,6 @@ const TRAILER = -1;
 const NULL_LENGTH = -1;
 /** Columns before those of the row's values: position, id, created_at. */
 const LEADING_COLUMNS = 3;
-/** Postgres counts microseconds from 2000-01-01. */
-const POSTGRES_EPOCH_MS = 946_684_800_000;
 /** Beyond it lie only `infinity` and `-infinity`. */
 const MAX_TIMESTAMP_MICROS = 1e18;
 

@@ -1,5 +1,6 @@
 import { oneOf } from './scalars.ts';
-import { TLS_MODES, tlsOptions, type TlsMode, type TlsOptions } from './tls.ts';
+import type { TlsOptions } from '../../core/tls.ts';
+import { TLS_MODES, tlsOptions, type TlsMode } from './tls.ts';
 import { decodePart, definedOnly, parseHosts, splitLogin, type HostPort } from './url-parts.ts';
 import { didYouMean } from '../../core/suggest.ts';
 

@@ -3,7 +3,8 @@ import { attempt, rejectRepetition } from './transformations.ts';
 import { definedOnly, parseHosts, type HostPort } from './url-parts.ts';
 import { duration, integer, refuse, secret, section, text } from './scalars.ts';
 import { formatDuration } from '../units.ts';
-import { tlsSchema, type TlsOptions } from './tls.ts';
+import type { TlsOptions } from '../../core/tls.ts';
+import { tlsSchema } from './tls.ts';
 
 /** Where the outbox is: what a connection needs. */
 export interface PostgresConfig {

@@ -28,8 +28,8 @@ const match = z
     'Columns with the value, or list of values, that a row must have (null: SQL null). A route without it takes every row; it must be the last.',
   );
 
-/** The dedup key must never change: no route may set the headers that carry it. */
-const RESERVED_HEADERS = ['id', 'x-deduplication-header'];
+/** Headers of the relay's own: the dedup key, which must never change, and the event's type. */
+const RESERVED_HEADERS = ['id', 'type', 'x-deduplication-header'];
 
 const headers = z
   .record(z.string(), template('a template'), { error: () => 'expected header names with templates' })

@@ -1,16 +1,5 @@
+import type { TlsOptions } from '../../core/tls.ts';
 import { choice, section, text } from './scalars.ts';
-
-/** TLS as clients take it. Certificates and keys are PEM text (before files are read: perhaps a path). */
-export interface TlsOptions {
-  /** Whether the server's certificate must be signed by a known authority. */
-  readonly rejectUnauthorized: boolean;
-  /** Whether the certificate must name the host that is connected to. */
-  readonly checkHostname: boolean;
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly servername?: string;
-}
 
 export const TLS_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 export type TlsMode = (typeof TLS_MODES)[number];

@@ -5,7 +5,7 @@ import { partitionName, partitionNames, type KafkaDriver, type SendFailure, type
 import { troubleOf } from './errors.ts';
 import type { KafkaOptions, KafkaSasl } from './options.ts';
 import type { KafkaRecord } from './record.ts';
-import { tlsOptions } from './tls.ts';
+import { tlsOptions } from '../tls.ts';
 
 type Library = Pick<typeof Kafkajs, 'Kafka' | 'CompressionTypes' | 'Partitioners' | 'logLevel'>;
 

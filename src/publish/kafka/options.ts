@@ -1,3 +1,5 @@
+import type { TlsOptions } from '../../core/tls.ts';
+
 /** A Kafka destination, as the publisher wants it. The configuration's type is assignable to this. */
 export interface KafkaOptions {
   /** Which client library: `platformatic` takes a fraction of the CPU and tells which record failed; `kafkajs` is the alternative. */
@@ -7,7 +9,7 @@ export interface KafkaOptions {
   /** What the broker's logs and quotas call this client. */
   readonly clientId: string;
   /** TLS to the brokers, or null for plaintext. */
-  readonly tls: KafkaTls | null;
+  readonly tls: TlsOptions | null;
   /** SASL login, or null for none. */
   readonly sasl: KafkaSasl | null;
   /** How record batches are compressed; `kafkajs` has `none` and `gzip` only. */
@@ -30,19 +32,6 @@ export interface KafkaOptions {
 }
 
 export type KafkaCompression = 'none' | 'gzip' | 'snappy' | 'lz4';
-
-/** TLS to the brokers; certificates and key in PEM. */
-export interface KafkaTls {
-  /** Whether the broker's certificate must be signed by `ca` (or the system's authorities). */
-  readonly rejectUnauthorized: boolean;
-  /** Whether the certificate must be for the broker's host name. */
-  readonly checkHostname: boolean;
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-  /** The name that the certificate must be for, where it is not the host that is connected to. */
-  readonly servername?: string | undefined;
-}
 
 /** A user and password, by one of the mechanisms that Kafka knows. */
 export interface KafkaSasl {

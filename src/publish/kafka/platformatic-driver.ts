@@ -12,7 +12,7 @@ import {
 import { flatten, troubleOf, UNKNOWN_TOPIC_OR_PARTITION } from './errors.ts';
 import type { KafkaOptions } from './options.ts';
 import type { KafkaRecord } from './record.ts';
-import { tlsOptions } from './tls.ts';
+import { tlsOptions } from '../tls.ts';
 
 type Library = typeof PlatformaticKafka;
 type BytesProducer = Producer;

@@ -6,7 +6,7 @@ import type { KafkaDriver } from './driver.ts';
 import { COORDINATOR_LOAD_IN_PROGRESS, troubleOf } from './errors.ts';
 import type { KafkaOptions } from './options.ts';
 import { KafkaSession } from './session.ts';
-import { within } from './within.ts';
+import { within } from '../within.ts';
 
 const LOADING_ATTEMPTS = 40;
 const LOADING_INTERVAL_MS = 50;

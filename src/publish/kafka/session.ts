@@ -11,7 +11,7 @@ import type { KafkaOptions } from './options.ts';
 import { RecordEncoder, recordSize } from './record.ts';
 import { settle } from './settle.ts';
 import { Topics } from './topics.ts';
-import { within } from './within.ts';
+import { within } from '../within.ts';
 
 const BACKOFF = { baseMs: 100, maxMs: 1_000 };
 

@@ -4,7 +4,7 @@ import type { RelayError } from '../../core/errors.ts';
 import { withDeadline } from './deadline.ts';
 import { givenUp, rabbitmqError } from './errors.ts';
 import type { RabbitmqOptions } from './options.ts';
-import { tlsOptions } from './tls.ts';
+import { tlsOptions } from '../tls.ts';
 
 /** What befalls a connection. None of it is called after {@link Connection.destroy} or {@link Connection.close}. */
 export interface ConnectionListener {

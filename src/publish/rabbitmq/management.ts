@@ -3,7 +3,7 @@ import { request as requestHttps, type RequestOptions } from 'node:https';
 import { describeError, RelayError } from '../../core/errors.ts';
 import type { RabbitmqOptions } from './options.ts';
 import type { Binding, QueueSetup } from './queue-safety.ts';
-import { tlsOptions } from './tls.ts';
+import { tlsOptions } from '../tls.ts';
 
 /** The management API's usual address, for a destination that does not name it. */
 export function usualManagementUrl(options: RabbitmqOptions): string {

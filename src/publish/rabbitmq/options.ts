@@ -1,3 +1,5 @@
+import type { TlsOptions } from '../../core/tls.ts';
+
 /** A RabbitMQ destination, as the publisher wants it: times in milliseconds. The configuration's type is assignable to this. */
 export interface RabbitmqOptions {
   /** Tried in order; the first that answers is taken. */
@@ -6,7 +8,7 @@ export interface RabbitmqOptions {
   readonly user: string;
   readonly password: string;
   /** TLS to the broker, or null for plain TCP. */
-  readonly tls: RabbitmqTls | null;
+  readonly tls: TlsOptions | null;
   /** Seconds between heartbeats; a silent broker is given up after three of them. */
   readonly heartbeat: number;
   /**
@@ -39,19 +41,6 @@ export interface RabbitmqOptions {
 export interface RabbitmqHost {
   readonly host: string;
   readonly port: number;
-}
-
-/** TLS to the broker; certificates and key in PEM. */
-export interface RabbitmqTls {
-  /** Whether the broker's certificate must be signed by `ca` (or the system's authorities). */
-  readonly rejectUnauthorized: boolean;
-  /** Whether the certificate must be for the broker's host name. */
-  readonly checkHostname: boolean;
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-  /** The name that the certificate must be for, where it is not the host that is connected to. */
-  readonly servername?: string | undefined;
 }
 
 /** Arguments of an exchange or queue, such as `x-queue-type`. */

@@ -3,6 +3,7 @@
  * `work` later is ignored, an error too.
  */
 export async function within<T>(work: Promise<T>, ms: number, late: () => T): Promise<T> {
+  work.catch(() => undefined);
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<T>((resolve, reject) => {
     timer = setTimeout(() => {

@@ -1,8 +1,8 @@
 import type { ConnectionOptions } from 'node:tls';
-import type { RabbitmqTls } from './options.ts';
+import type { TlsOptions } from '../core/tls.ts';
 
 /** The options of Node's TLS for a destination's. */
-export function tlsOptions(tls: RabbitmqTls): ConnectionOptions {
+export function tlsOptions(tls: TlsOptions): ConnectionOptions {
   return {
     rejectUnauthorized: tls.rejectUnauthorized,
     ...(tls.checkHostname ? {} : { checkServerIdentity: () => undefined }),
