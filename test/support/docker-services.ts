@@ -107,7 +107,8 @@ async function docker(args: readonly string[], timeoutMs: number): Promise<void>
   } catch (error) {
     const { code, killed, stderr = '' } = error as { code?: unknown; killed?: boolean; stderr?: string };
     // In one line: this says why Docker is passed over.
-    if (killed === true) throw new Error(`no answer within ${timeoutMs} ms`);
-    throw new Error(code === 'ENOENT' ? 'the docker program is not installed' : stderr.trim().split('\n').at(-1));
+    if (killed === true) throw new Error(`no answer within ${timeoutMs} ms`, { cause: error });
+    const why = code === 'ENOENT' ? 'the docker program is not installed' : stderr.trim().split('\n').at(-1);
+    throw new Error(why, { cause: error });
   }
 }

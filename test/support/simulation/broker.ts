@@ -93,17 +93,22 @@ class SimulatedSession implements PublisherSession {
       const batch = this.#queue.splice(0, 1 + this.#random.below(8)).filter((message) => !this.#hold(message));
       await pause(this.#random.below(5));
       if (this.#random.chance(this.#broker.faults.sessionFails)) {
-        const arrived = this.#random.below(batch.length + 1);
-        for (const message of batch.slice(0, arrived)) {
-          if (this.#broker.refused.has(message.row.id)) break;
-          this.#store(message);
-        }
-        if (!this.#closed) this.#listener.failed(new RelayError('broker_timeout', 'simulated'));
+        this.#fail(batch);
         return;
       }
       this.#deliver(batch);
     }
     this.#busy = false;
+  }
+
+  /** Any part of what is under way may have been stored. */
+  #fail(batch: readonly OutgoingMessage[]): void {
+    const arrived = this.#random.below(batch.length + 1);
+    for (const message of batch.slice(0, arrived)) {
+      if (this.#broker.refused.has(message.row.id)) break;
+      this.#store(message);
+    }
+    if (!this.#closed) this.#listener.failed(new RelayError('broker_timeout', 'simulated'));
   }
 
   /** One by one: a refusal puts what is behind it back into the queue. What was stored stays so, even if nobody hears it. */

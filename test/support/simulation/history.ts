@@ -98,7 +98,7 @@ export class History {
   async #keepRelaying(): Promise<void> {
     this.#relay = this.#newRelay();
     await this.#relay.start();
-    for (let crashed = 0; crashed < this.#plan.crashes && this.#writing; crashed++) {
+    for (let crashed = 0; crashed < this.#plan.crashes; crashed++) {
       await pause(20 + this.#random.below(100));
       if (!this.#writing) return;
       await this.#relay.abort();
