@@ -1,4 +1,4 @@
-import type { DemoBroker, OnArrival } from './brokers.ts';
+import type { DemoBroker, OnArrival } from './broker.ts';
 
 /** No broker: the relay prints each message, and what it has printed has arrived. */
 export function consoleBroker(onArrival: OnArrival): Promise<DemoBroker> {

@@ -1,6 +1,6 @@
 import { Admin, Consumer, type MessagesStream, MessagesStreamModes, stringDeserializers } from '@platformatic/kafka';
 import { startKafka } from '../test/support/services/kafka.ts';
-import type { DemoBroker, OnArrival } from './brokers.ts';
+import type { DemoBroker, OnArrival } from './broker.ts';
 
 const PARTITIONS = 6;
 

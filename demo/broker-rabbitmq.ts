@@ -1,6 +1,6 @@
 import amqp from 'amqplib';
 import { startRabbitmq } from '../test/support/services/rabbitmq.ts';
-import type { DemoBroker, OnArrival } from './brokers.ts';
+import type { DemoBroker, OnArrival } from './broker.ts';
 
 const PREFETCH = 1000;
 
