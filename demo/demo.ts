@@ -42,7 +42,7 @@ export async function runDemo(options: DemoOptions, out: ViewStream, stop: Abort
     say(`Starting the relay: Postgres ${postgres.version} on port ${postgres.port} to ${broker.title}`);
     await using relay = new RelayProcess({ configFile, adminPort, folder, onLine: broker.onLine });
     await relay.untilReady();
-    say(`Writing ${options.rate} rows a second${options.for === undefined ? ' until Ctrl-C' : ''}\n`);
+    say(`Writing ${options.rate} rows a second${Number.isFinite(options.for) ? '' : ' until Ctrl-C'}\n`);
     await play(options, { progress, relay, url: urlOf(postgres, 'shop'), out }, stop);
     const relayExitCode = await relay.stop();
     const [verdict, left] = [progress.accounting.verdict(), await rowsLeft(postgres)];
@@ -67,7 +67,7 @@ async function play(options: DemoOptions, stage: Stage, stop: AbortSignal): Prom
   const enough = AbortSignal.any([
     stop,
     curtain.signal,
-    ...(options.for === undefined ? [] : [AbortSignal.timeout(options.for)]),
+    ...(Number.isFinite(options.for) ? [AbortSignal.timeout(options.for)] : []),
   ]);
   const shown = show(stage, curtain.signal);
   const relayGone = relay.ended.then(async () => {

@@ -7,8 +7,8 @@ export type BrokerName = (typeof BROKER_NAMES)[number];
 
 /** What the demo is asked for. */
 export interface DemoOptions {
-  /** How long rows are written, in milliseconds; undefined: until Ctrl-C. */
-  readonly for?: number;
+  /** How long rows are written, in milliseconds; infinity: until Ctrl-C. */
+  readonly for: number;
   /** Rows a second. */
   readonly rate: number;
   readonly broker: BrokerName;
@@ -24,7 +24,11 @@ export function parseOptions(args: readonly string[]): DemoOptions {
     .description(
       'Starts a Postgres of its own, a shop that writes orders and their events, and the relay; shows what arrives, and at the end accounts for every row.',
     )
-    .addOption(new Option('--for <duration>', 'how long to write, such as 10s (default: until Ctrl-C)').argParser(toMs))
+    .addOption(
+      new Option('--for <duration>', 'how long to write, such as 2m, or `ever`: until Ctrl-C')
+        .argParser(toMs)
+        .default(10_000, '10s'),
+    )
     .addOption(new Option('--rate <rows>', 'rows a second').argParser(toRate).default(200))
     .addOption(new Option('--broker <name>', 'where to publish').choices(BROKER_NAMES).default('console'))
     .addOption(new Option('--json', 'print the verdict as JSON').default(false))
@@ -35,8 +39,9 @@ export function parseOptions(args: readonly string[]): DemoOptions {
 }
 
 function toMs(text: string): number {
+  if (text === 'ever') return Infinity;
   const ms = parseDuration(text);
-  if (ms === null || ms === 0) throw new InvalidArgumentError('Expected a duration such as 10s or 2m.');
+  if (ms === null || ms === 0) throw new InvalidArgumentError('Expected a duration such as 10s or 2m, or `ever`.');
   return ms;
 }
 

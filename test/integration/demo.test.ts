@@ -26,7 +26,7 @@ describeWithLauncher('postgres', 'the demo', () => {
   });
 
   it('ends by Ctrl-C with the same accounting, and leaves nothing behind', async () => {
-    const { child, ended } = startDemo('--rate', '50', '--json');
+    const { child, ended } = startDemo('--for', 'ever', '--rate', '50', '--json');
     let progress = '';
     child.stderr.on('data', (chunk: Buffer) => (progress += chunk.toString()));
     await until(() => /inserted [1-9]/.test(progress), { what: 'the first rows', details: () => progress });
