@@ -186,7 +186,7 @@ describe('the window', () => {
     for (const n of [1, 2, 3]) window.enqueue(testMessage(n, { key: 'a' }));
     window.refuse(window.take()!);
     expect(window.take()).toBeNull();
-    expect(window.discard('a').map(({ row }) => row.position)).toEqual([2n, 3n]);
+    expect(window.discard('a').map(({ message }) => message.row.position)).toEqual([2n, 3n]);
     window.enqueue(testMessage(4, { key: 'a' }));
     expect(window.take()?.message.row.position).toBe(4n);
   });

@@ -89,7 +89,10 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
   }
 
   discard(key: string | null): readonly OutgoingMessage[] {
-    return this.#window.discard(key);
+    const discarded = this.#window.discard(key);
+    // with relaxed ordering there may be suspects among them, which nobody will answer for any more
+    for (const entry of discarded) this.#isolation.cleared(entry);
+    return discarded.map((entry) => entry.message);
   }
 
   publishOne(message: OutgoingMessage): Promise<void> {

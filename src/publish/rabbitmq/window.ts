@@ -146,13 +146,13 @@ export class Window {
   }
 
   /** Forgets and returns what waits of a key; what comes later is sent. */
-  discard(key: string | null): OutgoingMessage[] {
+  discard(key: string | null): Entry[] {
     const lane = key === null ? undefined : this.#lanes.get(key);
     if (lane === undefined) return [];
-    const messages = lane.waiting.drain().map((entry) => entry.message);
+    const entries = lane.waiting.drain();
     lane.refused = false;
     this.#forgetIfEmpty(lane);
-    return messages;
+    return entries;
   }
 
   #laneOf(key: string | null): Lane {
