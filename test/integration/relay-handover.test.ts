@@ -12,7 +12,7 @@ describeWithService('kafka', 'handovers under writers', ({ url: brokers }) => {
 
   it('lose nothing, invent nothing, repeat nothing, and keep the order of each key', async () => {
     const stage = await kafkaStage(database.url, brokers);
-    const workload = await stage.write(1);
+    const workload = await stage.write(1, { writers: 8, pauseMs: 3 });
     const relay = await startRelay(stage.config);
 
     for (let handovers = 0; handovers < HANDOVERS; handovers++) {
