@@ -91,6 +91,7 @@ export interface TableReader {
    * Begins a pass: transaction, lock, snapshot, insert position, and the flush that makes sure that a crash cannot
    * take back what is about to be published.
    *
+   * @param signal gives the pass up, at whatever it waits for, until it has been closed
    * @throws RelayError `table_rewritten` when the lock is not to be had in time, `postgres_*` else
    */
   open(request: PassRequest, signal: AbortSignal): Promise<TablePass>;

@@ -185,6 +185,21 @@ describeWithService('postgres', 'a pass over the table', () => {
     await until(async () => (await suite.backends()).length === 0, { what: 'the backend to end', timeoutMs: 10_000 });
   });
 
+  test('is given up by the signal, too, while the server finds nothing to send', async () => {
+    await suite.sql.query(harness.insertMany(10));
+    suite.reader = suite.readerWith({ ...NO_FILTERS, filterSql: () => `pg_sleep(600) IS NULL` });
+    const stop = new AbortController();
+    const pass = await suite.reader.open(harness.request(), stop.signal);
+    const reading = harness.drain(pass);
+    await until(async () => (await suite.backends()).some(({ wait_event }) => wait_event === 'PgSleep'), {
+      what: 'the server to be busy',
+    });
+    stop.abort();
+    await expect(reading).rejects.toMatchObject({ code: 'postgres_unreachable' });
+    await pass.close();
+    expect(pass.complete).toBe(false);
+  });
+
   test('keeps its connection for the next pass', async () => {
     await suite.sql.query(harness.insertKeys('a'));
     await suite.read(suite.reader);

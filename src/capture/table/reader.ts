@@ -44,6 +44,7 @@ export class PostgresTableReader implements TableReader {
   readonly #side: SqlSession;
   readonly #idle = new Set<pg.Client>();
   readonly #busy = new Set<pg.Client>();
+  readonly #prepared = new WeakSet<pg.Client>();
 
   constructor(options: TableReaderOptions) {
     this.#options = options;
@@ -53,23 +54,23 @@ export class PostgresTableReader implements TableReader {
 
   async open(request: PassRequest, signal: AbortSignal): Promise<TablePass> {
     const client = await this.#connected(signal);
-    const abort = (): void => destroyConnection(client);
-    signal.addEventListener('abort', abort, { once: true });
+    // Heard until the pass has been closed: whatever the server is doing, or not answering, then ends with the signal.
+    const aborted = onAbort(signal, () => destroyConnection(client));
     this.#busy.add(client);
     try {
-      if (signal.aborted) throw new RelayError('postgres_unreachable', 'the pass was given up');
+      if (signal.aborted) throw givenUp();
+      await this.#prepare(client);
       const begun = await withinDeadline(
         client,
         this.#lockTimeoutMs + ANSWER_MS,
         beginPass(client, this.#options.table, this.#lockTimeoutMs),
       );
-      await this.#flush(client, begun);
-      return this.#copy(client, request, begun);
+      await Promise.race([this.#flush(client, begun), aborted.promise]);
+      return this.#copy(client, request, begun, aborted.forget);
     } catch (error) {
+      aborted.forget();
       await this.#discard(client);
       throw passError(error);
-    } finally {
-      signal.removeEventListener('abort', abort);
     }
   }
 
@@ -86,14 +87,17 @@ export class PostgresTableReader implements TableReader {
     ]);
   }
 
-  #copy(client: pg.Client, request: PassRequest, begun: BegunPass): TablePass {
+  #copy(client: pg.Client, request: PassRequest, begun: BegunPass, closed: () => void): TablePass {
     const { table, filters } = this.#options;
     // Rows that only the caller can tell apart must not count, so then the bound cannot be left to the server. One more
     // than wanted, to know whether that was the end.
     const limit = request.wanted === undefined ? request.maxRows + 1 : null;
     const query = passQuery(table, filters, request.destination, limit);
     const copy = client.query(new CopyOut(copyStatement(query), table.reads.length));
-    const release = (usable: boolean): Promise<void> => this.#release(client, usable);
+    const release = (usable: boolean): Promise<void> => {
+      closed();
+      return this.#release(client, usable);
+    };
     return new CopyPass({ request, begun, copy, limited: limit !== null, release });
   }
 
@@ -128,8 +132,14 @@ export class PostgresTableReader implements TableReader {
       this.#idle.delete(client);
       this.#busy.delete(client);
     });
-    await noticeLostClients(client);
     return client;
+  }
+
+  /** Once for each connection. */
+  async #prepare(client: pg.Client): Promise<void> {
+    if (this.#prepared.has(client)) return;
+    await withinDeadline(client, ANSWER_MS, noticeLostClients(client));
+    this.#prepared.add(client);
   }
 
   async #release(client: pg.Client, usable: boolean): Promise<void> {
@@ -149,6 +159,24 @@ export class PostgresTableReader implements TableReader {
     destroyConnection(client);
     await connectionLost(client);
   }
+}
+
+/** A promise that rejects when the signal aborts, after `action`, and never otherwise. */
+function onAbort(signal: AbortSignal, action: () => void): { promise: Promise<never>; forget: () => void } {
+  let abort = (): void => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    abort = () => {
+      action();
+      reject(givenUp());
+    };
+  });
+  promise.catch(() => undefined);
+  signal.addEventListener('abort', abort, { once: true });
+  return { promise, forget: () => signal.removeEventListener('abort', abort) };
+}
+
+function givenUp(): RelayError {
+  return new RelayError('postgres_unreachable', 'the pass was given up');
 }
 
 /** So that a backend which scans and sends nothing ends as well when we are gone. Not every platform of a server can. */
