@@ -1,10 +1,12 @@
 /** What the tests of the table lane share: an outbox table with its marks, options, and ways to read passes. */
+import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import type { PassRequest, TablePass } from '../../src/core/capture.ts';
 import { columnLayout, type OutboxRow } from '../../src/core/row.ts';
 import type { ParkedMark, PublishedRow } from '../../src/core/store.ts';
 import type { OutboxTable, TableColumn } from '../../src/core/table.ts';
 import type { PostgresOptions } from '../../src/postgres/connection.ts';
+import { fillIn, SQL_FOLDER } from '../../src/postgres/migrate.ts';
 
 const READS: readonly TableColumn[] = [
   { name: 'aggregatetype', type: 'text' },
@@ -31,11 +33,11 @@ export function outbox(overrides: Partial<Pick<OutboxTable, 'id' | 'createdAt' |
   };
 }
 
-const PARKED = `
-  CREATE TABLE outbox_parked (
-    position bigint NOT NULL, id text NOT NULL, destination text NOT NULL, key text, code text NOT NULL,
-    reason text NOT NULL, attempts integer NOT NULL DEFAULT 1,
-    parked_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (position, id));`;
+/** As `init` makes it. */
+const PARKED = fillIn(readFileSync(new URL('003-parked.sql', SQL_FOLDER), 'utf8'), {
+  parked: 'outbox_parked',
+  parked_key_index: 'outbox_parked_key_idx',
+});
 
 /** Makes both tables anew, empty. */
 export const RECREATE = `
