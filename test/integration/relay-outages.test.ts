@@ -45,6 +45,7 @@ describeWithLauncher('kafka', 'while one of two brokers is down', () => {
           { match: { aggregatetype: 'kafka' }, destination: 'kafka', topic },
           { destination: 'rabbitmq', exchange: '', routingKey: queue },
         ],
+        shutdown: { drain: '2s' },
       });
       const relay = await startRelay(config);
       for (const broker of BROKERS) await relay.untilState('streaming', broker);
@@ -54,7 +55,7 @@ describeWithLauncher('kafka', 'while one of two brokers is down', () => {
         const count = await countMessages(brokers.rabbitmq.url, queue);
         return eventsInQueue(await takeMessages(brokers.rabbitmq.url, queue, count));
       };
-      return { outbox, relay, workload, arrived };
+      return { outbox, config, relay, workload, arrived };
     }
 
     it.each([
@@ -91,6 +92,23 @@ describeWithLauncher('kafka', 'while one of two brokers is down', () => {
       },
       180_000,
     );
+
+    it('may be silent too: asked to end, the relay gives up what is in flight after its deadline', async () => {
+      const { outbox, config, relay, workload, arrived } = await start();
+      await Promise.all(BROKERS.map((broker) => brokers[broker].pause()));
+      await relay.waitFor('messages in flight to both', ({ destinations }) =>
+        destinations.every(({ inFlightMessages }) => inFlightMessages > 0),
+      );
+      expect(await relay.end('SIGTERM')).toBe('exit code 0');
+      await Promise.all(BROKERS.map((broker) => brokers[broker].resume()));
+
+      await startRelay(config);
+      const written = await workload.stop();
+      await outbox.untilEmpty();
+      for (const broker of BROKERS) {
+        expect(faults(account(only(written, broker), await arrived(broker)), 'permitted')).toEqual([]);
+      }
+    }, 120_000);
   });
 });
 

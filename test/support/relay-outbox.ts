@@ -22,6 +22,7 @@ export interface RelaySettings {
   readonly capture?: RelayConfig;
   readonly limits?: RelayConfig;
   readonly leader?: RelayConfig;
+  readonly shutdown?: RelayConfig;
 }
 
 /** An outbox table of its own for the running test, and a role with no more than the privileges that `init` grants. */
@@ -65,6 +66,7 @@ export class RelayOutbox {
       },
       limits: settings.limits ?? {},
       leader: settings.leader ?? {},
+      shutdown: settings.shutdown ?? {},
     };
   }
 
