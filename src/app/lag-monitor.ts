@@ -21,6 +21,7 @@ export class LagMonitor {
   readonly #telemetry: Telemetry;
   readonly #slot: () => SlotSample | null;
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
   #beatAt = performance.now();
 
   /** @param slot of the open stream, as it was last seen; null while there is none */
@@ -43,14 +44,14 @@ export class LagMonitor {
   start(): void {
     void this.#look().finally(() => {
       this.#beatAt = performance.now();
-      this.#timer = setTimeout(() => this.start(), INTERVAL_MS);
+      if (!this.#stopped) this.#timer = setTimeout(() => this.start(), INTERVAL_MS);
     });
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#session.close();
-    clearTimeout(this.#timer);
   }
 
   async #look(): Promise<void> {
