@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs';
-import { uniqueName } from './service.ts';
 import { until } from './services/until.ts';
+import { uniqueName } from './unique-name.ts';
 
 /** Creates a topic with a name of its own on the shared Kafka, and resolves with the name when it can be written. */
 export async function freshTopic(brokers: string, partitions = 3): Promise<string> {

@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { PostgresOptions } from '../../src/postgres/connection.ts';
 import { applyInit, type InitOptions } from '../../src/postgres/init.ts';
 import type { ColumnMapping, TableMapping } from '../../src/postgres/table.ts';
-import { uniqueName } from './service.ts';
+import { uniqueName } from './unique-name.ts';
 
 export const DEFAULT_COLUMNS: ColumnMapping = {
   position: 'position',

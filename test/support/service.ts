@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, inject, test } from 'vitest';
 import { messageOf } from './service-selection.ts';
@@ -7,6 +6,9 @@ import { kafkaDistribution } from './services/kafka-distribution.ts';
 import { DEFAULT_KAFKA_VERSION } from './services/kafka.ts';
 import { postgresBinaries, postgresMajor } from './services/postgres-binaries.ts';
 import { rabbitmqDistribution } from './services/rabbitmq-distribution.ts';
+import { uniqueName } from './unique-name.ts';
+
+export { uniqueName } from './unique-name.ts';
 
 /**
  * A suite of tests on a shared service; reported as skipped, with the reason, when the service is not to be had.
@@ -48,11 +50,6 @@ export function requireService(name: ServiceName): RunningService {
   const state = inject('services')[name];
   if ('url' in state) return state;
   throw new Error(`${name} is missing: ${state.missing}`);
-}
-
-/** A name that no other test uses: of a topic, an exchange, a queue, a role. */
-export function uniqueName(prefix: string): string {
-  return `${prefix}_${randomBytes(5).toString('hex')}`;
 }
 
 /**

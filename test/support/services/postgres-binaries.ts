@@ -11,13 +11,14 @@ const run = promisify(execFile);
 /** The major versions of Postgres that the relay supports. */
 export type PostgresMajor = '14' | '15' | '16' | '17' | '18';
 
-const MAJORS: readonly PostgresMajor[] = ['14', '15', '16', '17', '18'];
+/** The versions that tests can be run on. */
+export const POSTGRES_MAJORS: readonly PostgresMajor[] = ['14', '15', '16', '17', '18'];
 
 /** The major version that `$PG_VERSION` asks for. @throws when the relay does not support it */
 export function postgresMajor(): PostgresMajor {
   const wanted = process.env.PG_VERSION ?? '18';
-  const major = MAJORS.find((one) => one === wanted);
-  if (major === undefined) throw new Error(`PG_VERSION must be one of ${MAJORS.join(', ')}, not ${wanted}`);
+  const major = POSTGRES_MAJORS.find((one) => one === wanted);
+  if (major === undefined) throw new Error(`PG_VERSION must be one of ${POSTGRES_MAJORS.join(', ')}, not ${wanted}`);
   return major;
 }
 

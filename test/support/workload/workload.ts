@@ -148,7 +148,7 @@ export class Workload {
       // A deadlock, a lock timeout: the writer goes on. Anything else may have broken the connection.
       usable = error instanceof pg.DatabaseError && error.code?.startsWith('40') === true;
       if (!usable && !isDisconnection(error)) throw error;
-      if (usable) await client.query('ROLLBACK');
+      if (usable) usable = await rollBack(client);
     }
     this.#note(kind, transaction);
     return usable;
@@ -195,6 +195,14 @@ export class Workload {
     );
     for (const { gid } of rows) await client.query(`COMMIT PREPARED '${gid}'`);
   }
+}
+
+/** Returns whether the connection can be used further. */
+async function rollBack(client: pg.Client): Promise<boolean> {
+  return client.query('ROLLBACK').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Whether the server ended the session, or the connection was lost. */

@@ -1,0 +1,29 @@
+import type { RelayConfig } from '../../support/relay-child.ts';
+import type { TcpProxy } from '../../support/services/tcp-proxy.ts';
+import type { WrittenEvent } from '../../support/workload/transaction.ts';
+import type { RoundPlan } from '../plan.ts';
+
+export const BROKER_NAMES = ['kafka', 'rabbitmq'] as const;
+
+export type BrokerName = (typeof BROKER_NAMES)[number];
+
+/** Where the messages of one round go. */
+export interface Sink {
+  /** The relay's `destinations` and `routes`. */
+  readonly config: RelayConfig;
+  /** Reads all that has come so far, in its order per key. */
+  arrived(): Promise<WrittenEvent[]>;
+}
+
+/** A real broker behind a proxy. */
+export interface Broker {
+  readonly title: string;
+  /** What relays connect through. */
+  readonly proxy: TcpProxy;
+  openSink(name: string, plan: RoundPlan): Promise<Sink>;
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  dispose(): Promise<void>;
+}

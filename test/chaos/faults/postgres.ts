@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Stage } from '../stage.ts';
+import type { Fault } from './fault.ts';
+
+/** Ends the sessions of the relay that meet a condition on `pg_stat_activity`. */
+async function endSessions({ sql, role }: Stage, condition: string): Promise<void> {
+  await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}' AND ${condition}`);
+}
+
+const HOLDS_THE_LOCK = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)";
+
+/** What happens to the database and to the way there. Writers connect directly, the relay by way of the proxy. */
+export const POSTGRES_FAULTS = {
+  'walsender-end': {
+    lane: 'postgres',
+    lasts: [0, 0],
+    strike: (stage) => endSessions(stage, "backend_type = 'walsender'"),
+  },
+  /** Again and again, so that streams break while they are opened and during the handover. */
+  'walsender-flapping': {
+    lane: 'postgres',
+    lasts: [1_000, 5_000],
+    strike: async (stage, forMs) => {
+      const end = performance.now() + forMs;
+      while (performance.now() < end) {
+        await endSessions(stage, "backend_type = 'walsender'");
+        await delay(250);
+      }
+    },
+  },
+  /** All but the walsender. */
+  'sessions-end': {
+    lane: 'postgres',
+    lasts: [0, 0],
+    strike: (stage) => endSessions(stage, "backend_type <> 'walsender'"),
+  },
+  'leader-session-end': { lane: 'postgres', lasts: [0, 0], strike: (stage) => endSessions(stage, HOLDS_THE_LOCK) },
+  'postgres-crash': {
+    lane: 'postgres',
+    lasts: [0, 2_000],
+    strike: async ({ postgres }, forMs) => {
+      await postgres.stop('immediate');
+      await delay(forMs);
+      await postgres.restart();
+    },
+  },
+  'postgres-kill': {
+    lane: 'postgres',
+    lasts: [0, 2_000],
+    strike: async ({ postgres }, forMs) => {
+      await postgres.kill();
+      await delay(forMs);
+      await postgres.restart();
+    },
+  },
+  'postgres-restart': { lane: 'postgres', lasts: [0, 0], strike: ({ postgres }) => postgres.restart() },
+  'postgres-freeze': {
+    lane: 'postgres',
+    lasts: [500, 6_000],
+    strike: async ({ postgres }, forMs) => {
+      await postgres.pause();
+      await delay(forMs);
+      await postgres.resume();
+    },
+  },
+  'postgres-blackhole': {
+    lane: 'postgres',
+    lasts: [500, 8_000],
+    strike: async ({ postgresProxy }, forMs) => {
+      postgresProxy.blackhole();
+      await delay(forMs);
+      await postgresProxy.heal();
+    },
+  },
+  /** Statements are executed, and nobody learns of it. */
+  'postgres-responses-lost': {
+    lane: 'postgres',
+    lasts: [200, 4_000],
+    strike: async ({ postgresProxy }, forMs) => {
+      postgresProxy.blackhole(['responses']);
+      await delay(forMs);
+      await postgresProxy.heal();
+    },
+  },
+  'postgres-reset': {
+    lane: 'postgres',
+    lasts: [0, 0],
+    strike: ({ postgresProxy }) => {
+      postgresProxy.reset();
+      return Promise.resolve();
+    },
+  },
+} satisfies Readonly<Record<string, Fault>>;

@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../support/services/until.ts';
+import { account, faults } from '../support/workload/accounting.ts';
+import { startWorkload, type Workload, type Written } from '../support/workload/workload.ts';
+import type { Lane } from './faults/fault.ts';
+import { FAULTS } from './faults/index.ts';
+import type { RoundPlan } from './plan.ts';
+import type { Services } from './services.ts';
+import { openStage, type Stage } from './stage.ts';
+
+/** How a round went. */
+export interface RoundResult {
+  readonly plan: RoundPlan;
+  /** What breaks a promise, in words; empty when the round is good. */
+  readonly problems: readonly string[];
+  /** Events that were committed, and so had to arrive. */
+  readonly committed: number;
+  /** Messages beyond the first of their event. */
+  readonly duplicates: number;
+  /** Whether streaming went on without a break through the quiet phase. */
+  readonly steady: boolean;
+  /** When each fault began and was mended, in milliseconds of the round. */
+  readonly timeline: readonly string[];
+  readonly elapsedMs: number;
+}
+
+type Outcome = Pick<RoundResult, 'committed' | 'duplicates' | 'steady' | 'problems'>;
+
+const DRAIN_TIMEOUT_MS = 60_000;
+/** Of the busy phases. */
+const WRITERS = 4;
+/** Written after the faults, before the writers rest. */
+const PROGRESS = 100;
+const QUIET = { writers: 2, pauseMs: 80 };
+
+/** Plays one round. Never throws for what a relay does. @param folder gets the relays' logs */
+export async function playRound(services: Services, plan: RoundPlan, folder: string): Promise<RoundResult> {
+  const started = performance.now();
+  const timeline: string[] = [];
+  const note = (what: string): void => void timeline.push(`${Math.round(performance.now() - started)} ms ${what}`);
+  const stage = await openStage(services, plan, folder);
+  const outcome = await play(stage, plan, note).catch((error: unknown): Outcome => {
+    note('the round broke off');
+    const problem = error instanceof Error ? error.message : String(error);
+    return { problems: [problem], committed: 0, duplicates: 0, steady: false };
+  });
+  const problems = [...outcome.problems, ...stage.relays.offences];
+  await stage.clear();
+  return { ...outcome, problems, plan, timeline, elapsedMs: Math.round(performance.now() - started) };
+}
+
+async function play(stage: Stage, plan: RoundPlan, note: (what: string) => void): Promise<Outcome> {
+  const busy = await writing(stage, plan.seed, { writers: WRITERS, pauseMs: plan.pauseMs }, async (workload) => {
+    await stage.relays.start(plan.relays);
+    await stage.relays.untilStreaming();
+    note('streaming');
+    await strikeAll(stage, plan, note);
+    await stage.relays.untilStreaming();
+    note('streaming again');
+    await workload.progress(PROGRESS);
+  });
+  await drained(stage);
+  note('drained');
+  const before = await stage.relays.untilStreaming();
+  const quiet = await writing(stage, plan.seed + 1, QUIET, () => delay(plan.quietMs));
+  const leftovers = await drained(stage).then(
+    () => [],
+    (error: unknown) => [String(error)],
+  );
+  const after = await stage.relays.untilStreaming();
+  note('accounting');
+  const written = { ...quiet, rolledBack: new Set([...busy.rolledBack, ...quiet.rolledBack]) };
+  const found = account(written, await stage.sink.arrived());
+  const ends = (await stage.relays.stop()).filter((how) => how !== 'exit code 0');
+  return {
+    committed: written.committed.length,
+    duplicates: found.duplicates.length,
+    steady: before.pid === after.pid && before.since === after.since,
+    problems: [
+      ...faults(found, plan.faults.length === 0 ? 'none' : 'permitted'),
+      ...leftovers,
+      ...ends.map((how) => `a relay that was asked to end: ${how}`),
+    ],
+  };
+}
+
+/** Lets writers work while `act` does, and tells what they wrote. */
+async function writing(
+  { url, table }: Stage,
+  seed: number,
+  options: { readonly writers: number; readonly pauseMs: number },
+  act: (workload: Workload) => Promise<void>,
+): Promise<Written> {
+  const workload = await startWorkload({ url, outbox: table, seed, ...options });
+  try {
+    await act(workload);
+  } catch (error) {
+    await workload.stop().catch(() => undefined);
+    throw error;
+  }
+  return workload.stop();
+}
+
+/** Lets all faults happen at their times, those of a lane one after the other, and waits until all are mended. */
+async function strikeAll(stage: Stage, plan: RoundPlan, note: (what: string) => void): Promise<void> {
+  const lanes = new Map<Lane, Promise<void>>();
+  for (const { name, afterMs, lastsMs } of plan.faults) {
+    await delay(afterMs);
+    const fault = FAULTS[name];
+    const struck = (lanes.get(fault.lane) ?? Promise.resolve()).then(async () => {
+      note(`${name} begins`);
+      await fault.strike(stage, lastsMs);
+      note(`${name} is mended`);
+    });
+    // waited for below; until then it must not count as unhandled
+    struck.catch(() => undefined);
+    lanes.set(fault.lane, struck);
+  }
+  await Promise.all(lanes.values());
+}
+
+function drained(stage: Stage): Promise<true> {
+  return until(async () => (await stage.size()) === 0, {
+    what: 'the outbox to be empty, while the relay streams',
+    timeoutMs: DRAIN_TIMEOUT_MS,
+    everyMs: 100,
+    details: async () => `${await stage.size()} rows are left`,
+  });
+}
