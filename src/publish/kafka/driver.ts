@@ -55,5 +55,14 @@ export function partitionName(topic: string, partition: number): string {
 
 /** The partitions that records go to, each once. */
 export function partitionNames(records: readonly KafkaRecord[]): ReadonlySet<string> {
-  return new Set(records.map(({ topic, partition }) => partitionName(topic, partition)));
+  // Names are made of partitions, not of records: a batch has thousands of these.
+  const partitions = new Map<string, Set<number>>();
+  for (const { topic, partition } of records) {
+    const known = partitions.get(topic);
+    if (known === undefined) partitions.set(topic, new Set([partition]));
+    else known.add(partition);
+  }
+  return new Set(
+    [...partitions].flatMap(([topic, own]) => [...own].map((partition) => partitionName(topic, partition))),
+  );
 }
