@@ -10,7 +10,7 @@ import { type Services, startServices } from './services.ts';
 /** Plays all rounds. @returns whether all are good */
 export async function runChaos(options: ChaosOptions, print: (line: string) => void): Promise<boolean> {
   let services = await startServices(options.broker, options.pg);
-  print(`seed ${options.seed}; Postgres ${services.postgres.version}; ${services.broker.title}`);
+  print(`seed ${options.seed}; Postgres ${services.postgres.primary.version}; ${services.broker.title}`);
   const results: RoundResult[] = [];
   try {
     for (let round = options.fromRound; round < options.fromRound + options.rounds; round++) {
@@ -43,7 +43,7 @@ async function playAndTell(
       const kept = join(options.keep, `seed-${options.seed}-${options.broker}-round-${round}`);
       await cp(folder, kept, { recursive: true });
       await writeFile(join(kept, 'round.json'), `${JSON.stringify(result, null, 2)}\n`);
-      await writeFile(join(kept, 'postgres.log'), await services.postgres.log());
+      await writeFile(join(kept, 'postgres.log'), await services.postgres.primary.log());
       for (const line of failureLines(result, options, kept)) print(line);
     }
     return result;
@@ -55,7 +55,7 @@ async function playAndTell(
 function reportOf(options: ChaosOptions, services: Services, rounds: readonly RoundResult[]): ChaosReport {
   return {
     command: replayCommand(options, options.fromRound).replace('--rounds 1', `--rounds ${options.rounds}`),
-    postgres: services.postgres.version,
+    postgres: services.postgres.primary.version,
     broker: services.broker.title,
     rounds,
   };

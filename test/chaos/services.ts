@@ -1,16 +1,14 @@
-import { type PostgresMajor, type StartedPostgres, startPostgres } from '../support/services/postgres.ts';
-import { TcpProxy } from '../support/services/tcp-proxy.ts';
+import type { PostgresMajor } from '../support/services/postgres.ts';
 import type { Broker, BrokerName } from './brokers/broker.ts';
 import { startKafkaBroker } from './brokers/kafka.ts';
 import { startRabbitmqBroker } from './brokers/rabbitmq.ts';
+import { DatabaseServer } from './database-server.ts';
 
 /** What all rounds of a run share. */
 export interface Services {
-  readonly postgres: StartedPostgres;
-  /** What relays connect through. */
-  readonly postgresProxy: TcpProxy;
+  readonly postgres: DatabaseServer;
   readonly broker: Broker;
-  dispose(): Promise<void>;
+  readonly dispose: () => Promise<void>;
 }
 
 const BROKERS: Readonly<Record<BrokerName, () => Promise<Broker>>> = {
@@ -18,17 +16,14 @@ const BROKERS: Readonly<Record<BrokerName, () => Promise<Broker>>> = {
   rabbitmq: startRabbitmqBroker,
 };
 
-/** Starts a server and a broker of the run's own. @param version default `$PG_VERSION` or 18 */
+/** Starts a server and a broker of the run's own. @param version of Postgres, default `$PG_VERSION` or 18 */
 export async function startServices(name: BrokerName, version?: PostgresMajor): Promise<Services> {
-  const postgres = await startPostgres(version === undefined ? {} : { version });
-  const postgresProxy = await TcpProxy.start({ host: postgres.host, port: postgres.port });
+  const postgres = await DatabaseServer.start(version);
   const broker = await BROKERS[name]();
   return {
     postgres,
-    postgresProxy,
     broker,
     dispose: async () => {
-      await postgresProxy.dispose();
       await Promise.all([broker.dispose(), postgres.dispose()]);
     },
   };

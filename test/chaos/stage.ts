@@ -32,7 +32,9 @@ export interface Stage extends Services {
 /** Sets a round up. @param folder gets the relays' logs */
 export async function openStage(services: Services, plan: RoundPlan, folder: string): Promise<Stage> {
   const name = uniqueName('chaos');
-  const url = await services.postgres.createDatabase(name);
+  const { postgres } = services;
+  await postgres.query(`CREATE DATABASE ${name}`);
+  const url = postgres.urlOf(name);
   const admin = await connectAdmin(url);
   const role = await createRole(admin, 'relay', 'REPLICATION');
   const { mapping, publication } = await createOutbox(admin, { relayRole: role });
@@ -57,7 +59,7 @@ export async function openStage(services: Services, plan: RoundPlan, folder: str
       const cleaning = await connectAdmin(url);
       await dropRoles(cleaning, [role]);
       await cleaning.end();
-      await services.postgres.query(`DROP DATABASE ${name} WITH (FORCE)`);
+      await postgres.query(`DROP DATABASE ${name} WITH (FORCE)`);
     },
   };
 }
@@ -71,11 +73,11 @@ interface Names {
   readonly name: string;
 }
 
-function relayConfig({ postgresProxy }: Services, plan: RoundPlan, names: Names): RelayConfig {
+function relayConfig({ postgres }: Services, plan: RoundPlan, names: Names): RelayConfig {
   const { database, user, password } = postgresOptions(names.url, names.role);
   const { memory, undeleted, passRows, handoverRows } = plan.settings;
   return {
-    postgres: { host: '127.0.0.1', port: postgresProxy.port, database, user, password, connectTimeout: '3s' },
+    postgres: { host: '127.0.0.1', port: postgres.relayProxy.port, database, user, password, connectTimeout: '3s' },
     table: { name: `${names.mapping.schema}.${names.mapping.name}` },
     ...names.sink.config,
     capture: {

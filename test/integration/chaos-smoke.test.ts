@@ -11,6 +11,8 @@ import { removeScratchFolder, scratchFolder } from '../support/services/scratch.
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TIMEOUT_MS = 400_000;
+/** Named, so that the rounds stay the same when there are more faults to draw from. */
+const FAULTS = 'walsender-flapping,relay-kill,broker-kill,broker-responses-lost,postgres-crash,publication-drop';
 
 let folder = '';
 beforeAll(async () => {
@@ -24,17 +26,17 @@ describeWithLauncher('postgres', 'npm run chaos', () => {
       'draws the faults of its seed, and every event arrives',
       async () => {
         const file = join(folder, 'report.json');
-        const run = ['run', '-s', 'chaos', '--', '--rounds', '2', '--seed', '7', '--keep-going', '--json', file];
+        const options = ['--rounds', '2', '--seed', '24', '--faults', FAULTS, '--keep-going', '--json', file];
         // a run that fails says why on standard output
-        const failure = await promisify(execFile)('npm', run, { cwd: ROOT }).then(
+        const failure = await promisify(execFile)('npm', ['run', '-s', 'chaos', '--', ...options], { cwd: ROOT }).then(
           () => '',
           (error: unknown) => (error as { stdout: string }).stdout,
         );
         expect(failure).toBe('');
         const { rounds } = JSON.parse(await readFile(file, 'utf8')) as ChaosReport;
         expect(rounds.map(({ plan }) => plan.faults.map(({ name }) => name))).toEqual([
-          ['walsender-flapping'],
-          ['broker-responses-lost', 'broker-kill', 'relay-restart', 'publication-drop'],
+          ['publication-drop', 'postgres-crash', 'broker-kill'],
+          ['broker-responses-lost', 'relay-kill'],
         ]);
         for (const { committed, timeline } of rounds) {
           expect(committed).toBeGreaterThan(200);

@@ -9,7 +9,7 @@ async function endSessions({ sql, role }: Stage, condition: string): Promise<voi
 
 const HOLDS_THE_LOCK = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)";
 
-/** What happens to the database and to the way there. Writers connect directly, the relay by way of the proxy. */
+/** What happens to the database and to the way there. The network fails relays only, never the writers. */
 export const POSTGRES_FAULTS = {
   'walsender-end': {
     lane: 'postgres',
@@ -38,55 +38,56 @@ export const POSTGRES_FAULTS = {
   'postgres-crash': {
     lane: 'postgres',
     lasts: [0, 2_000],
-    strike: async ({ postgres }, forMs) => {
-      await postgres.stop('immediate');
+    strike: async ({ postgres: { primary } }, forMs) => {
+      await primary.stop('immediate');
       await delay(forMs);
-      await postgres.restart();
+      await primary.restart();
     },
   },
   'postgres-kill': {
     lane: 'postgres',
     lasts: [0, 2_000],
-    strike: async ({ postgres }, forMs) => {
-      await postgres.kill();
+    strike: async ({ postgres: { primary } }, forMs) => {
+      await primary.kill();
       await delay(forMs);
-      await postgres.restart();
+      await primary.restart();
     },
   },
-  'postgres-restart': { lane: 'postgres', lasts: [0, 0], strike: ({ postgres }) => postgres.restart() },
+  'postgres-restart': { lane: 'postgres', lasts: [0, 0], strike: ({ postgres }) => postgres.primary.restart() },
+  'postgres-switchover': { lane: 'postgres', lasts: [0, 0], strike: ({ postgres }) => postgres.switchOver() },
   'postgres-freeze': {
     lane: 'postgres',
     lasts: [500, 6_000],
-    strike: async ({ postgres }, forMs) => {
-      await postgres.pause();
+    strike: async ({ postgres: { primary } }, forMs) => {
+      await primary.pause();
       await delay(forMs);
-      await postgres.resume();
+      await primary.resume();
     },
   },
   'postgres-blackhole': {
     lane: 'postgres',
     lasts: [500, 8_000],
-    strike: async ({ postgresProxy }, forMs) => {
-      postgresProxy.blackhole();
+    strike: async ({ postgres: { relayProxy } }, forMs) => {
+      relayProxy.blackhole();
       await delay(forMs);
-      await postgresProxy.heal();
+      await relayProxy.heal();
     },
   },
   /** Statements are executed, and nobody learns of it. */
   'postgres-responses-lost': {
     lane: 'postgres',
     lasts: [200, 4_000],
-    strike: async ({ postgresProxy }, forMs) => {
-      postgresProxy.blackhole(['responses']);
+    strike: async ({ postgres: { relayProxy } }, forMs) => {
+      relayProxy.blackhole(['responses']);
       await delay(forMs);
-      await postgresProxy.heal();
+      await relayProxy.heal();
     },
   },
   'postgres-reset': {
     lane: 'postgres',
     lasts: [0, 0],
-    strike: ({ postgresProxy }) => {
-      postgresProxy.reset();
+    strike: ({ postgres }) => {
+      postgres.relayProxy.reset();
       return Promise.resolve();
     },
   },
