@@ -116,7 +116,7 @@ export class Relay {
   async stop(deadlineMs: number, signal: AbortSignal): Promise<void> {
     this.#stopCapture();
     const streamClosed = this.stream.stop();
-    await this.#drained(AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]));
+    await this.#drained(deadlineMs, signal);
     await this.#end(streamClosed);
   }
 
@@ -139,13 +139,16 @@ export class Relay {
   }
 
   /** What is sent becomes unsettled when it is acknowledged, and is gone when it is deleted. */
-  async #drained(signal: AbortSignal): Promise<void> {
+  async #drained(deadlineMs: number, signal: AbortSignal): Promise<void> {
     const sent = Promise.all(this.destinations.map(({ outlet }) => outlet.whenAcknowledged()));
-    const aborted = new Promise<void>((resolve) => {
+    const deadline = new Timer();
+    const givenUp = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener('abort', () => resolve(), { once: true });
+      deadline.set(deadlineMs, resolve);
     });
-    await Promise.race([aborted, sent.then(() => this.#settling.whenIdle())]);
+    await Promise.race([givenUp, sent.then(() => this.#settling.whenIdle())]);
+    deadline.clear();
   }
 
   #scheduleAudit(): void {
