@@ -139,7 +139,12 @@ export class Destination {
   /** Feeds the state machine and carries out what it commands. May be called from within a command. */
   dispatch(event: DestinationEvent): void {
     this.#events.push(event);
-    if (this.#dispatching || this.#stopping) return;
+    if (this.#stopping) {
+      // nothing is decided any more, but what the drain waits for will not be acknowledged by a session that is over
+      if (event.type === 'session-failed' || event.type === 'halt') this.outlet.close();
+      return;
+    }
+    if (this.#dispatching) return;
     this.#dispatching = true;
     try {
       for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#step(next);

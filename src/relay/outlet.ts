@@ -138,8 +138,9 @@ export class Outlet implements SettlingOwner {
       if (batch.length > 0) session.enqueue(batch);
       batch = [];
       if (session !== this.#session) return taken;
-      this.#quarantine.rowAtFault(routed, session);
     }
+      if (session === this.#session) this.#quarantine.rowAtFault(routed, session);
+      // whoever was told may have given the session up
     if (batch.length > 0) session.enqueue(batch);
     this.#updateRoom();
     return taken;
