@@ -153,7 +153,8 @@ function reduceCatchup(state: InState<'catchup'>, event: DestinationEvent, conte
   switch (event.type) {
     case 'pass-ended': {
       const small = event.complete && event.taken <= context.handoverRows;
-      if (!small) return startPass({ ...state, passFailures: 0, wantsStream: false });
+      // much, and yet up to the end: the next pass finds less, and the stream that is being opened is still wanted
+      if (!small) return startPass({ ...state, passFailures: 0, wantsStream: event.complete && state.wantsStream });
       if (context.streamOpen) return goHandover(state, false);
       return waitForPass({ ...state, passFailures: 0, wantsStream: context.streamAllowed }, { kind: 'poll' });
     }

@@ -100,6 +100,13 @@ describe('the state machine of a destination', () => {
     expect(reduce(catchup(), passEnded({ taken: 10 }), context).state.name).toBe('handover');
   });
 
+  it('goes on asking for the stream while passes that reach the end find much, and not when they do not', () => {
+    const wanting = catchup({ wantsStream: true });
+    expect(needsStream(reduce(wanting, passEnded({ taken: 11 }), CONTEXT).state)).toBe(true);
+    expect(needsStream(reduce(wanting, passEnded({ taken: 11, complete: false }), CONTEXT).state)).toBe(false);
+    expect(needsStream(reduce(catchup(), passEnded({ taken: 11 }), CONTEXT).state)).toBe(false);
+  });
+
   it('polls, and asks for no stream, where none is allowed', () => {
     const { state, commands } = reduce(catchup(), passEnded(), { ...CONTEXT, streamAllowed: false });
     expect(needsStream(state)).toBe(false);
