@@ -134,7 +134,7 @@ export class StreamHub implements StreamUse {
   }
 
   #unavailable(error: RelayError): void {
-    this.#opening = null;
+    this.#forgetStream();
     const delay = error.retryable ? 1 + backoffDelay(REOPEN, this.#failures++) : this.#options.retryMs;
     this.#telemetry.streamUnavailable(error, delay);
     this.#retry.set(delay, () => this.needsChanged());
@@ -149,14 +149,15 @@ export class StreamHub implements StreamUse {
 
   #close(): void {
     const stream = this.#stream;
-    this.#opening?.abort();
     this.#forgetStream();
     if (stream === null) return;
     this.#telemetry.streamClosed();
     this.#closing = stream.close();
   }
 
+  /** What it may still tell is not heard any more. */
   #forgetStream(): void {
+    this.#opening?.abort();
     this.#opening = null;
     this.#stream = null;
     this.#stall.clear();
