@@ -27,16 +27,17 @@ export async function auditDestination(
   readParked: () => Promise<void>,
 ): Promise<void> {
   if (destination.state.name !== 'streaming') return;
-  if (destination.outlet.parked.size > 0 && !auditor.leavesOutParkedKeys(destination.name)) return;
   const begun = destination.standing.since;
-  const { ledger } = destination.outlet;
+  const { ledger, parked } = destination.outlet;
   const stillStreaming = (): boolean => destination.state.name === 'streaming' && destination.standing.since === begun;
   try {
     const { present, insertLsn } = await auditor.look(destination.name, ROWS_A_LOOK);
     if (present.length === 0 || !(await stream.whenPassed(insertLsn))) return;
     // what is in flight now may be deleted while the second look runs: it is no straggler either way
     const suspects = present.filter((ref) => !ledger.has(ref));
-    if (suspects.length === 0) return;
+    // rows behind a parked one would look like stragglers where the second look cannot leave them out
+    const leftOut = auditor.leavesOutParkedKeys(destination.name) ? parked.allWritten : parked.size === 0;
+    if (suspects.length === 0 || !leftOut) return;
     const stragglers = notInFlight(await auditor.stillThere(destination.name, suspects), destination);
     if (stragglers.length === 0) return;
     await readParked();

@@ -61,6 +61,7 @@ export class Destination {
       progress: () => this.dispatch({ type: 'progress' }),
       sessionFailed: (error) => this.dispatch({ type: 'session-failed', error }),
       halt: (error) => this.dispatch({ type: 'halt', error }),
+      keyReleased: () => this.dispatch({ type: 'keys-released' }),
       roomChanged: () => {
         if (this.takesStream) parts.stream.roomChanged(this.name);
       },
@@ -138,12 +139,12 @@ export class Destination {
 
   /** Feeds the state machine and carries out what it commands. May be called from within a command. */
   dispatch(event: DestinationEvent): void {
-    this.#events.push(event);
     if (this.#stopping) {
       // nothing is decided any more, but what the drain waits for will not be acknowledged by a session that is over
       if (event.type === 'session-failed' || event.type === 'halt') this.outlet.close();
       return;
     }
+    this.#events.push(event);
     if (this.#dispatching) return;
     this.#dispatching = true;
     try {
@@ -266,10 +267,13 @@ export class Destination {
     };
   }
 
-  /** Rows behind a parked key must not count against a pass's bound, or no pass would get past many of them. */
+  /**
+   * Rows behind a parked key must not count against a pass's bound, or no pass would get past many of them. SQL leaves
+   * out only those whose marks are in the table.
+   */
   #wanted(): ((row: OutboxRow) => boolean) | undefined {
     const { parked } = this.outlet;
-    if (parked.size === 0 || this.#parts.keysInSql) return undefined;
+    if (parked.size === 0 || (this.#parts.keysInSql && parked.allWritten)) return undefined;
     return (row) => {
       const routed = this.#parts.router.route(row);
       return !parked.leavesOut(row, routed.message === null ? routed.key : routed.message.key);

@@ -34,6 +34,8 @@ export interface OutletHost {
   sessionFailed(error: RelayError): void;
   /** The destination must stand still: `onError: halt`, or deletions that are blocked. */
   halt(error: RelayError): void;
+  /** A key that was left out for a time goes on: its rows are in the table. */
+  keyReleased(): void;
   /** Whether there is room may have changed. */
   roomChanged(): void;
 }
@@ -72,6 +74,7 @@ export class Outlet implements SettlingOwner {
     this.#quarantine = new Quarantine(parts, this.ledger, this.parked, {
       halt: (error) => host.halt(error),
       changed: () => this.#updateRoom(),
+      keyReleased: () => host.keyReleased(),
       uses: (session) => session === this.#session,
     });
   }
@@ -137,10 +140,10 @@ export class Outlet implements SettlingOwner {
       // what is before it in the batch must be with the session before the fault can be dealt with
       if (batch.length > 0) session.enqueue(batch);
       batch = [];
-      if (session !== this.#session) return taken;
-    }
       if (session === this.#session) this.#quarantine.rowAtFault(routed, session);
       // whoever was told may have given the session up
+      if (session !== this.#session) return taken;
+    }
     if (batch.length > 0) session.enqueue(batch);
     this.#updateRoom();
     return taken;

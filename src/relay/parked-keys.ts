@@ -21,10 +21,16 @@ export class ParkedKeys {
   readonly #marksOfKey = new Map<string, number>();
   #released: string[] = [];
   #reading = 0;
+  #unwritten = 0;
 
   /** Rows parked. */
   get size(): number {
     return this.#parked.size;
+  }
+
+  /** Whether all marks are in the table: what is left out here is then left out there, too. */
+  get allWritten(): boolean {
+    return this.#unwritten === 0;
   }
 
   /** Whether a row is left out: parked itself, or behind a parked row of its key. */
@@ -41,12 +47,22 @@ export class ParkedKeys {
   /** The row's mark is in the table. */
   written(ref: RowRef): void {
     const parked = this.#parked.get(rowKey(ref));
-    if (parked !== undefined) parked.writtenBefore = this.#reading + 1;
+    if (parked?.writtenBefore !== null) return;
+    parked.writtenBefore = this.#reading + 1;
+    this.#unwritten--;
   }
 
-  /** A row parked by this relay is gone for good: buried with its mark. */
-  remove(ref: RowRef): void {
-    this.#remove(rowKey(ref));
+  /**
+   * A row parked by this relay needs no mark: what was left out because of it is let in at the next
+   * {@link applyReleases}, as with a mark that was removed.
+   */
+  releaseLater(ref: RowRef): void {
+    const name = rowKey(ref);
+    const parked = this.#parked.get(name);
+    if (parked === undefined) return;
+    if (parked.writtenBefore === null) this.#unwritten--;
+    parked.writtenBefore = 0;
+    this.#released.push(name);
   }
 
   /** To be called before the marks are read from the table; gives the reading's number for {@link read}. */
@@ -83,6 +99,7 @@ export class ParkedKeys {
     const name = rowKey(mark);
     if (this.#parked.has(name)) return;
     this.#parked.set(name, { mark, writtenBefore });
+    if (writtenBefore === null) this.#unwritten++;
     if (mark.key !== null) this.#marksOfKey.set(mark.key, (this.#marksOfKey.get(mark.key) ?? 0) + 1);
   }
 
@@ -90,6 +107,7 @@ export class ParkedKeys {
     const parked = this.#parked.get(name);
     if (parked === undefined) return;
     this.#parked.delete(name);
+    if (parked.writtenBefore === null) this.#unwritten--;
     const { key } = parked.mark;
     if (key === null) return;
     const left = (this.#marksOfKey.get(key) ?? 1) - 1;

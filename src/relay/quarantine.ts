@@ -22,6 +22,8 @@ export interface QuarantineHost {
   halt(error: RelayError): void;
   /** The ledger has changed. */
   changed(): void;
+  /** A key that was left out while a dead letter was under way can go on: from the table, which has its rows. */
+  keyReleased(): void;
   /** Whether the session is still in use. If not, what was sent by it is forgotten and read again. */
   uses(session: PublisherSession): boolean;
 }
@@ -32,8 +34,8 @@ const STORE_BACKOFF = { baseMs: 200, maxMs: 5_000 };
  * Sets aside rows that are refused for good, as their route's `onError` says:
  *
  * - `park-key`: the row stays in the table with a mark; its key waits behind it, everything else goes on
- * - `dead-letter`: the row is sent to the dead-letter address and deleted once that is acknowledged; if it cannot be
- *   sent, the key is parked
+ * - `dead-letter`: the row is sent to the dead-letter address and deleted once that is acknowledged, and its key waits
+ *   until then; if it cannot be sent, the key is parked
  * - `halt`: the destination stands still
  */
 export class Quarantine {
@@ -85,20 +87,11 @@ export class Quarantine {
 
   /** The key is left out from this moment; the mark follows as soon as the database takes it. */
   #park(routed: Routed, fault: RelayError, session: PublisherSession): void {
-    const { row } = routed;
-    const key = routed.message === null ? routed.key : routed.message.key;
-    const mark: ParkedMark = {
-      position: row.position,
-      id: row.id,
-      destination: this.#parts.destination,
-      key,
-      code: fault.code,
-      reason: fault.message,
-    };
+    const mark = this.#markOf(routed, fault);
     this.#parked.park(mark);
     if (routed.message !== null && this.#host.uses(session)) {
-      this.#ledger.forget(row);
-      for (const behind of session.discard(key)) this.#ledger.forget(behind.row);
+      this.#ledger.forget(routed.row);
+      for (const behind of session.discard(mark.key)) this.#ledger.forget(behind.row);
     }
     this.#host.changed();
     void this.#untilDone('writing the mark of a parked row', async () => {
@@ -108,13 +101,22 @@ export class Quarantine {
     });
   }
 
+  #markOf(routed: Routed, fault: RelayError): ParkedMark {
+    const { position, id } = routed.row;
+    const key = routed.message === null ? routed.key : routed.message.key;
+    return { position, id, destination: this.#parts.destination, key, code: fault.code, reason: fault.message };
+  }
+
   async #bury(routed: Routed, letter: OutgoingMessage, fault: RelayError, session: PublisherSession): Promise<void> {
     const { row } = routed;
-    if (routed.message === null) this.#ledger.send(letter);
+    if (routed.message === null) this.#holdUntilBuried(routed, letter, fault);
     try {
       await session.publishOne(letter);
     } catch (error) {
-      if (!this.#host.uses(session)) return;
+      if (!this.#host.uses(session)) {
+        this.#parked.releaseLater(row);
+        return;
+      }
       this.#parts.telemetry.deadLetterFailed(row, asRelayError(error, 'sending a dead letter'));
       if (routed.message === null) this.#ledger.forget(row);
       this.#park(routed, fault, session);
@@ -122,9 +124,21 @@ export class Quarantine {
     }
     await this.#untilDone('deleting a row after its dead letter', () => this.#parts.parkedStore.bury(row));
     this.#ledger.settle(row);
-    this.#parked.remove(row);
-    if (routed.message !== null && this.#host.uses(session)) session.release(routed.message.key);
+    this.#goOn(routed, session);
     this.#host.changed();
+  }
+
+  /** The session holds the key of what it refused; of a row that never was with it, the key is left out meanwhile. */
+  #holdUntilBuried(routed: Routed, letter: OutgoingMessage, fault: RelayError): void {
+    this.#ledger.send(letter);
+    this.#parked.park(this.#markOf(routed, fault));
+  }
+
+  #goOn(routed: Routed, session: PublisherSession): void {
+    if (routed.message === null) {
+      this.#parked.releaseLater(routed.row);
+      if (routed.key !== null) this.#host.keyReleased();
+    } else if (this.#host.uses(session)) session.release(routed.message.key);
   }
 
   /** Repeats `action` until it has returned true, or this relay ends. */

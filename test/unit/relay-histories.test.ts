@@ -25,13 +25,25 @@ describe('the relay in simulated histories', () => {
     memoryRows: fc.constantFrom(10, 40, 1000),
     lateVisibility: fc.constantFrom(0, 0.2, 0.8),
     refusals: probability(0.1),
+    faultyRows: probability(0.05),
+    onError: fc.constantFrom('park-key', 'dead-letter'),
+    keyless: probability(0.3),
+    destinations: fc.constantFrom(1, 2),
+    keysInSql: fc.boolean(),
+    orderly: fc.boolean(),
     database: fc.record({
       streamEnds: probability(0.02),
       openFails: probability(0.3),
       passFails: probability(0.05),
       settleFails: probability(0.1),
+      parkFails: probability(0.3),
     }),
-    broker: fc.record({ openFails: probability(0.3), sessionFails: probability(0.05) }),
+    broker: fc.record({
+      openFails: probability(0.3),
+      sessionFails: probability(0.05),
+      deadLetterFails: probability(0.3),
+      stalls: probability(0.1),
+    }),
   });
 
   it('publishes every committed row, none that was rolled back, in order per key, and ends up streaming', async () => {

@@ -47,10 +47,40 @@ describe('parked keys', () => {
   it('hold a key as long as one of its rows is parked', () => {
     const parked = new ParkedKeys();
     parked.read(parked.beginReading(), [mark(1n, 'a'), mark(2n, 'a')]);
-    parked.remove(mark(1n, 'a'));
+    parked.read(parked.beginReading(), [mark(2n, 'a')]);
+    parked.applyReleases();
     expect(leavesOut(parked, 9n, 'a')).toBe(true);
-    parked.remove(mark(2n, 'a'));
+    parked.read(parked.beginReading(), []);
+    parked.applyReleases();
     expect(leavesOut(parked, 9n, 'a')).toBe(false);
     expect(parked.size).toBe(0);
+  });
+
+  it('let a key go on at the next pass once its row needs no mark, whatever a reading says meanwhile', () => {
+    const parked = new ParkedKeys();
+    parked.park(mark(1n, 'a'));
+    const began = parked.beginReading();
+    parked.releaseLater(mark(1n, 'a'));
+    parked.releaseLater(mark(2n, 'a'));
+    expect(leavesOut(parked, 9n, 'a')).toBe(true);
+    expect(parked.read(began, [])).toBe(1);
+    parked.applyReleases();
+    expect([leavesOut(parked, 9n, 'a'), parked.size]).toEqual([false, 0]);
+  });
+
+  it('know whether all marks are in the table', () => {
+    const parked = new ParkedKeys();
+    parked.read(parked.beginReading(), [mark(1n, 'a')]);
+    expect(parked.allWritten).toBe(true);
+    parked.park(mark(2n, 'b'));
+    parked.park(mark(3n, 'c'));
+    parked.written(mark(2n, 'b'));
+    parked.written(mark(2n, 'b'));
+    expect(parked.allWritten).toBe(false);
+    parked.releaseLater(mark(3n, 'c'));
+    expect(parked.allWritten).toBe(true);
+    parked.park(mark(4n, 'd'));
+    parked.written(mark(4n, 'd'));
+    expect(parked.allWritten).toBe(true);
   });
 });

@@ -8,12 +8,19 @@ export interface BrokerFaults {
   readonly openFails: number;
   /** A session fails with a batch whose fate is unknown: any prefix of it may have been stored. */
   readonly sessionFails: number;
+  /** A dead letter cannot be sent. */
+  readonly deadLetterFails: number;
+  /** A batch takes so long that there is no room for others meanwhile. */
+  readonly stalls: number;
 }
+
+export const NO_BROKER_FAULTS: BrokerFaults = { openFails: 0, sessionFails: 0, deadLetterFails: 0, stalls: 0 };
 
 /** What the broker has stored of a message. */
 export interface Stored {
   readonly id: string;
-  readonly key: string;
+  /** Null: of no key, hence in no order. */
+  readonly key: string | null;
   readonly version: number;
 }
 
@@ -21,6 +28,8 @@ export interface Stored {
 export class SimulatedBroker implements Publisher {
   faults: BrokerFaults;
   readonly stored: Stored[] = [];
+  /** Ids of dead letters. */
+  readonly deadLetters = new Set<string>();
   /** Ids that are refused for good, until they are taken out. */
   readonly refused = new Set<string>();
   readonly #random: Random;
@@ -45,7 +54,7 @@ class SimulatedSession implements PublisherSession {
   readonly #broker: SimulatedBroker;
   readonly #listener: PublisherListener;
   readonly #random: Random;
-  readonly #held = new Map<string | null, OutgoingMessage[]>();
+  readonly #held = new Map<string, OutgoingMessage[]>();
   #queue: OutgoingMessage[] = [];
   #busy = false;
   #closed = false;
@@ -62,23 +71,24 @@ class SimulatedSession implements PublisherSession {
   }
 
   release(key: string | null): void {
-    const held = this.#held.get(key) ?? [];
-    this.#held.delete(key);
-    this.#queue.unshift(...held);
+    if (key === null) return;
+    this.#queue.unshift(...this.#unhold(key));
     void this.#pump();
   }
 
   discard(key: string | null): readonly OutgoingMessage[] {
-    const held = this.#held.get(key) ?? [];
-    this.#held.delete(key);
+    if (key === null) return [];
+    const held = this.#unhold(key);
     const queued = this.#queue.filter((message) => message.key === key);
     this.#queue = this.#queue.filter((message) => message.key !== key);
     return [...held, ...queued];
   }
 
   async publishOne(message: OutgoingMessage): Promise<void> {
-    await pause(1);
-    this.#store(message);
+    await pause(1 + this.#random.below(5));
+    const { deadLetterFails } = this.#broker.faults;
+    if (this.#closed || this.#random.chance(deadLetterFails)) throw new RelayError('broker_unreachable', 'simulated');
+    this.#broker.deadLetters.add(message.row.id);
   }
 
   close(): Promise<void> {
@@ -91,7 +101,7 @@ class SimulatedSession implements PublisherSession {
     this.#busy = true;
     while (this.#queue.length > 0 && !this.#closed) {
       const batch = this.#queue.splice(0, 1 + this.#random.below(8)).filter((message) => !this.#hold(message));
-      await pause(this.#random.below(5));
+      await pause(this.#random.below(this.#random.chance(this.#broker.faults.stalls) ? 200 : 5));
       if (this.#random.chance(this.#broker.faults.sessionFails)) {
         this.#fail(batch);
         return;
@@ -121,18 +131,24 @@ class SimulatedSession implements PublisherSession {
     const refused = batch[refusedAt];
     if (refused === undefined) return;
     this.#queue.unshift(...batch.slice(refusedAt + 1));
-    this.#held.set(refused.key, []);
+    if (refused.key !== null) this.#held.set(refused.key, []);
     this.#listener.refused(refused, new RelayError('message_too_large', 'simulated'));
   }
 
+  #unhold(key: string): readonly OutgoingMessage[] {
+    const held = this.#held.get(key) ?? [];
+    this.#held.delete(key);
+    return held;
+  }
+
   #hold(message: OutgoingMessage): boolean {
-    const held = this.#held.get(message.key);
+    const held = message.key === null ? undefined : this.#held.get(message.key);
     held?.push(message);
     return held !== undefined;
   }
 
   #store(message: OutgoingMessage): void {
     const version = Number(message.row.values[1]?.toString());
-    this.#broker.stored.push({ id: message.row.id, key: message.key ?? '', version });
+    this.#broker.stored.push({ id: message.row.id, key: message.key, version });
   }
 }

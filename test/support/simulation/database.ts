@@ -12,30 +12,15 @@ import type { OutboxRow, RowRef } from '../../../src/core/row.ts';
 import { isVisible, type FullXid, type Snapshot } from '../../../src/core/snapshot.ts';
 import type { Auditor, ParkedMark, ParkedStore, PublishedRow, Settler, SettleResult } from '../../../src/core/store.ts';
 import { pause, type Random } from './random.ts';
-
-/** What can go wrong in the database, as probabilities for each occasion. */
-export interface DatabaseFaults {
-  readonly streamEnds: number;
-  readonly openFails: number;
-  readonly passFails: number;
-  readonly settleFails: number;
-}
-
-interface Transaction {
-  readonly xid: FullXid;
-  readonly rows: SimulatedRow[];
-  readonly keys: Set<string>;
-  /** Set when the commit record is written; the transaction becomes visible later. */
-  commitLsn: Lsn | null;
-  ended: boolean;
-}
-
-interface SimulatedRow extends RowRef {
-  readonly key: string;
-  /** Counts up with every row of the key, in commit order. */
-  readonly version: number;
-  readonly xid: FullXid;
-}
+import {
+  byPosition,
+  toStreamRow,
+  toTableRow,
+  type DatabaseFaults,
+  type SimulatedRouting,
+  type SimulatedRow,
+  type Transaction,
+} from './rows.ts';
 
 /** First ids: just below where 32 bits wrap around. */
 const FIRST_XID = 4294967280n;
@@ -49,6 +34,7 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
   /** Turned off for the quiet end of a history. */
   faults: DatabaseFaults;
   readonly #random: Random;
+  readonly #routing: SimulatedRouting;
   readonly #table = new Map<bigint, SimulatedRow>();
   readonly #transactions: Transaction[] = [];
   readonly #log: Transaction[] = [];
@@ -62,8 +48,9 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
   #position = 0n;
   #slots = 0;
 
-  constructor(random: Random, faults: DatabaseFaults) {
+  constructor(random: Random, routing: SimulatedRouting, faults: DatabaseFaults) {
     this.#random = random;
+    this.#routing = routing;
     this.faults = faults;
   }
 
@@ -79,16 +66,25 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
     return transaction;
   }
 
-  /** Inserts a row for a key, unless another transaction holds the key. */
-  insert(transaction: Transaction, key: string): boolean {
+  /** Inserts a row for a key, unless another transaction holds the key; a row without a key never waits. */
+  insert(transaction: Transaction, key: string | null): boolean {
+    if (key !== null && !this.#lock(transaction, key)) return false;
+    const version = this.#version(key) + 1 + transaction.rows.filter((row) => row.key === key).length;
+    const position = ++this.#position;
+    transaction.rows.push({ position, id: `id-${position}`, key, version, xid: transaction.xid });
+    this.#lsn += 10n;
+    return true;
+  }
+
+  #version(key: string | null): number {
+    return key === null ? 0 : (this.#versions.get(key) ?? 0);
+  }
+
+  #lock(transaction: Transaction, key: string): boolean {
     const owner = this.#keyOwner.get(key);
     if (owner !== undefined && owner !== transaction) return false;
     this.#keyOwner.set(key, transaction);
     transaction.keys.add(key);
-    const version = (this.#versions.get(key) ?? 0) + 1 + transaction.rows.filter((row) => row.key === key).length;
-    const position = ++this.#position;
-    transaction.rows.push({ position, id: `id-${position}`, key, version, xid: transaction.xid });
-    this.#lsn += 10n;
     return true;
   }
 
@@ -104,7 +100,7 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
     if (visibleAfterMs > 0) await pause(visibleAfterMs);
     for (const row of transaction.rows) {
       this.#table.set(row.position, row);
-      this.#versions.set(row.key, Math.max(this.#versions.get(row.key) ?? 0, row.version));
+      if (row.key !== null) this.#versions.set(row.key, Math.max(this.#version(row.key), row.version));
       this.committed.push(row);
     }
     this.#end(transaction);
@@ -142,10 +138,9 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
     this.#mayFail(this.faults.passFails, 'opening a pass');
     const snapshot = this.#snapshot();
     const insertLsn = this.#lsn;
-    const rows = [...this.#table.values()]
-      .filter((row) => !this.#isParked(row))
-      .sort(byPosition)
-      .map(toTableRow);
+    const rows = this.#unpublished(request.destination, this.#routing.keysInSql)
+      .map(toTableRow)
+      .filter((row) => request.wanted?.(row) ?? true);
     const taken = rows.slice(0, request.maxRows);
     let delivered = 0;
     const deliver = this.#chunks(taken, signal, (count) => (delivered += count));
@@ -253,9 +248,10 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
     return Promise.resolve([...this.#parked.values()]);
   }
 
-  park(mark: ParkedMark): Promise<void> {
+  async park(mark: ParkedMark): Promise<void> {
+    await pause(this.#random.below(3));
+    this.#mayFail(this.faults.parkFails, 'parking');
     this.#parked.set(`${mark.position}/${mark.id}`, mark);
-    return Promise.resolve();
   }
 
   /** What `outbox-relay parked retry --all` does. */
@@ -263,30 +259,38 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
     this.#parked.clear();
   }
 
-  bury(row: RowRef): Promise<boolean> {
-    return Promise.resolve(this.#table.delete(row.position));
+  async bury(row: PublishedRow): Promise<boolean> {
+    await pause(this.#random.below(3));
+    this.#mayFail(this.faults.parkFails, 'burying');
+    this.#parked.delete(`${row.position}/${row.id}`);
+    if (this.#table.delete(row.position)) return true;
+    return row.xid === null || isVisible(this.#snapshot(), this.#fullXid(row.xid));
   }
 
   leavesOutParkedKeys(): boolean {
-    return true;
+    return this.#routing.keysInSql;
   }
 
-  async look(_: string, limit: number): Promise<{ present: readonly RowRef[]; insertLsn: Lsn }> {
+  async look(destination: string, limit: number): Promise<{ present: readonly RowRef[]; insertLsn: Lsn }> {
     await pause(this.#random.below(3));
-    const present = [...this.#table.values()].filter((row) => !this.#isParked(row)).sort(byPosition);
-    return { present: present.slice(0, limit), insertLsn: this.#lsn };
+    return { present: this.#unpublished(destination, this.#routing.keysInSql).slice(0, limit), insertLsn: this.#lsn };
   }
 
-  async stillThere(_: string, refs: readonly RowRef[]): Promise<readonly RowRef[]> {
+  async stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]> {
     await pause(this.#random.below(3));
-    return refs.filter((ref) => {
-      const row = this.#table.get(ref.position);
-      return row?.id === ref.id && !this.#isParked(row);
-    });
+    const ids = new Set(refs.map(({ id }) => id));
+    return this.#unpublished(destination, this.#routing.keysInSql).filter(({ id }) => ids.has(id));
   }
 
-  #isParked(row: SimulatedRow): boolean {
-    return [...this.#parked.values()].some((mark) => mark.key === row.key || mark.position === row.position);
+  /** A destination's rows without those that are parked, lowest position first. */
+  #unpublished(destination: string, withoutKeys: boolean): readonly SimulatedRow[] {
+    const marks = [...this.#parked.values()];
+    const keys = new Set(withoutKeys ? marks.map((mark) => mark.key).filter((key) => key !== null) : []);
+    const parked = new Set(marks.map(({ id }) => id));
+    return [...this.#table.values()]
+      .filter((row) => this.#routing.destinationOf(row) === destination)
+      .filter(({ id, key }) => !parked.has(id) && (key === null || !keys.has(key)))
+      .sort(byPosition);
   }
 
   #mayFail(
@@ -296,14 +300,4 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
   ): void {
     if (this.#random.chance(probability)) throw new RelayError(code, `simulated failure: ${doing}`);
   }
-}
-
-const byPosition = (a: RowRef, b: RowRef): number => Number(a.position - b.position);
-
-function toTableRow({ position, id, key, version }: SimulatedRow): OutboxRow {
-  return { position, id, values: [Buffer.from(key), Buffer.from(String(version))], lane: 'table', xid: null, since: 0 };
-}
-
-function toStreamRow(row: SimulatedRow): OutboxRow {
-  return { ...toTableRow(row), lane: 'stream', xid: Number(BigInt.asUintN(32, row.xid)) };
 }
