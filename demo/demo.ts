@@ -64,11 +64,9 @@ interface Stage {
 async function play(options: DemoOptions, stage: Stage, stop: AbortSignal): Promise<void> {
   const { progress, relay, url } = stage;
   const curtain = new AbortController();
-  const enough = AbortSignal.any([
-    stop,
-    curtain.signal,
-    ...(Number.isFinite(options.for) ? [AbortSignal.timeout(options.for)] : []),
-  ]);
+  const time = new AbortController();
+  const timer = Number.isFinite(options.for) ? setTimeout(() => time.abort(), options.for) : undefined;
+  const enough = AbortSignal.any([stop, curtain.signal, time.signal]);
   const shown = show(stage, curtain.signal);
   const relayGone = relay.ended.then(async () => {
     throw new Error(`the relay ended by itself:\n${await relay.logTail()}`);
@@ -77,6 +75,7 @@ async function play(options: DemoOptions, stage: Stage, stop: AbortSignal): Prom
     const written = write({ url, rate: options.rate, accounting: progress.accounting }, enough);
     await Promise.race([written.then(() => settled(progress)), relayGone]);
   } finally {
+    clearTimeout(timer);
     curtain.abort();
     await shown;
   }

@@ -16,6 +16,8 @@ export interface SettleResult<Row extends PublishedRow = PublishedRow> {
   readonly notYetVisible: readonly Row[];
   /** Not there although visible: somebody else removed them. */
   readonly missing: readonly Row[];
+  /** Locked by another session for longer than a statement may wait: to be tried again, apart from the others. */
+  readonly locked: readonly Row[];
   /** Visible, still there and not deleted: a policy or trigger stands in the way, or another session has them locked for deletion. */
   readonly blocked: readonly Row[];
 }
@@ -40,10 +42,13 @@ export interface ParkedMark extends RowRef {
   readonly reason: string;
 }
 
+/** What is kept in memory of a parked row. */
+export type ParkedRef = Pick<ParkedMark, 'position' | 'id' | 'destination' | 'key'>;
+
 /** The parked rows. */
 export interface ParkedStore {
   /** All marks. */
-  load(): Promise<readonly ParkedMark[]>;
+  load(): Promise<readonly ParkedRef[]>;
   /** Sets a row aside; one that is parked already gets one more attempt counted, and the new reason. */
   park(mark: ParkedMark): Promise<void>;
   /**

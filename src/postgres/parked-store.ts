@@ -1,7 +1,7 @@
 import { RelayError } from '../core/errors.ts';
 import type { RowRef } from '../core/row.ts';
 import { parseSnapshot, seesTransaction } from '../core/snapshot.ts';
-import type { ParkedMark, ParkedStore, PublishedRow } from '../core/store.ts';
+import type { ParkedMark, ParkedRef, ParkedStore, PublishedRow } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { companionTables, quoteTable } from './identifier.ts';
@@ -23,11 +23,11 @@ export class PostgresParkedStore implements ParkedStore {
     this.#shard = shard;
   }
 
-  async load(): Promise<readonly ParkedMark[]> {
-    const rows = await this.#session.query<Omit<ParkedMark, 'position'> & { readonly position: string }>(
+  async load(): Promise<readonly ParkedRef[]> {
+    const rows = await this.#session.query<Omit<ParkedRef, 'position'> & { readonly position: string }>(
       'reading the parked rows',
       {
-        text: `SELECT position, id, destination, key, code, reason FROM ${this.#parked} WHERE shard = $1 ORDER BY position`,
+        text: `SELECT position, id, destination, key FROM ${this.#parked} WHERE shard = $1 ORDER BY position`,
         values: [this.#shard],
       },
     );

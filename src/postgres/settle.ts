@@ -4,6 +4,7 @@ import { parseSnapshot, seesTransaction, type Snapshot } from '../core/snapshot.
 import type { PublishedRow, Settler, SettleResult } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { refArrays } from './array-literal.ts';
+import { sqlState } from './error.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { quoteTable } from './identifier.ts';
 import type { SqlSession } from './session.ts';
@@ -22,8 +23,12 @@ export const SETTLE_SETTINGS: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
   jit: 'off',
   // A row that somebody else holds locked must not hold up the deletion of all others for long.
-  lock_timeout: '5s',
+  lock_timeout: '500ms',
 };
+
+const LOCK_NOT_AVAILABLE = '55P03';
+/** How long locked rows are looked for among the others. */
+const LOCK_PATIENCE_MS = 5_000;
 
 /** What one statement tells. Indices into the rows given; absent when all were deleted. */
 interface DeleteOutcome {
@@ -51,18 +56,30 @@ export class PostgresSettler implements Settler {
   }
 
   async settle<Row extends PublishedRow>(rows: readonly Row[]): Promise<SettleResult<Row>> {
-    if (rows.length === 0) return { deleted: 0, notYetVisible: [], missing: [], blocked: [] };
+    return this.#settleFree(rows, performance.now() + LOCK_PATIENCE_MS);
+  }
+
+  /** Halves what meets a lock, until the locked rows are found or there is no time left; the rest must not wait for them. */
+  async #settleFree<Row extends PublishedRow>(rows: readonly Row[], deadline: number): Promise<SettleResult<Row>> {
+    if (rows.length === 0) return NOTHING;
+    try {
+      return await this.#settleAll(rows);
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      if (rows.length === 1 || performance.now() > deadline) return { ...NOTHING, locked: rows };
+      const middle = rows.length >> 1;
+      const first = await this.#settleFree(rows.slice(0, middle), deadline);
+      return joined(first, await this.#settleFree(rows.slice(middle), deadline));
+    }
+  }
+
+  async #settleAll<Row extends PublishedRow>(rows: readonly Row[]): Promise<SettleResult<Row>> {
     const first = classify(rows, await this.#delete(rows));
     if (first.blocked.length === 0) return first;
     // A row that another session deleted while our statement ran was visible to it, too, and not deleted by it. In a
     // new snapshot that row is gone, whereas a policy or trigger is in the way still.
     const again = classify(first.blocked, await this.#delete(first.blocked));
-    return {
-      deleted: first.deleted + again.deleted,
-      notYetVisible: [...first.notYetVisible, ...again.notYetVisible],
-      missing: [...first.missing, ...again.missing],
-      blocked: again.blocked,
-    };
+    return joined({ ...first, blocked: [] }, again);
   }
 
   async #delete(rows: readonly PublishedRow[]): Promise<DeleteOutcome> {
@@ -108,6 +125,18 @@ function deleteStatement(table: OutboxTable): string {
     FROM tally`;
 }
 
+const NOTHING = { deleted: 0, notYetVisible: [], missing: [], locked: [], blocked: [] } as const;
+
+function joined<Row extends PublishedRow>(first: SettleResult<Row>, second: SettleResult<Row>): SettleResult<Row> {
+  return {
+    deleted: first.deleted + second.deleted,
+    notYetVisible: [...first.notYetVisible, ...second.notYetVisible],
+    missing: [...first.missing, ...second.missing],
+    locked: [...first.locked, ...second.locked],
+    blocked: [...first.blocked, ...second.blocked],
+  };
+}
+
 function classify<Row extends PublishedRow>(rows: readonly Row[], outcome: DeleteOutcome): SettleResult<Row> {
   const notYetVisible: Row[] = [];
   const missing: Row[] = [];
@@ -120,5 +149,5 @@ function classify<Row extends PublishedRow>(rows: readonly Row[], outcome: Delet
       else notYetVisible.push(row);
     });
   }
-  return { deleted: outcome.deleted, notYetVisible, missing, blocked };
+  return { deleted: outcome.deleted, notYetVisible, missing, locked: [], blocked };
 }

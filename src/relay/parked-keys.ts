@@ -1,8 +1,8 @@
 import type { RowRef } from '../core/row.ts';
-import type { ParkedMark } from '../core/store.ts';
+import type { ParkedRef } from '../core/store.ts';
 
 interface Parked {
-  readonly mark: ParkedMark;
+  readonly key: string | null;
   /** The reading of the table from which on a missing mark means that it was removed; null while it is being written. */
   writtenBefore: number | null;
 }
@@ -40,7 +40,7 @@ export class ParkedKeys {
   }
 
   /** Parks a row, from now on, before its mark is written. */
-  park(mark: ParkedMark): void {
+  park(mark: ParkedRef): void {
     this.#add(mark, null);
   }
 
@@ -76,7 +76,7 @@ export class ParkedKeys {
    *
    * @returns how many were released
    */
-  read(reading: number, marks: readonly ParkedMark[]): number {
+  read(reading: number, marks: readonly ParkedRef[]): number {
     const present = new Set<string>();
     for (const mark of marks) {
       const name = rowKey(mark);
@@ -95,10 +95,10 @@ export class ParkedKeys {
     this.#released = [];
   }
 
-  #add(mark: ParkedMark, writtenBefore: number | null): void {
+  #add(mark: ParkedRef, writtenBefore: number | null): void {
     const name = rowKey(mark);
     if (this.#parked.has(name)) return;
-    this.#parked.set(name, { mark, writtenBefore });
+    this.#parked.set(name, { key: mark.key, writtenBefore });
     if (writtenBefore === null) this.#unwritten++;
     if (mark.key !== null) this.#marksOfKey.set(mark.key, (this.#marksOfKey.get(mark.key) ?? 0) + 1);
   }
@@ -108,7 +108,7 @@ export class ParkedKeys {
     if (parked === undefined) return;
     this.#parked.delete(name);
     if (parked.writtenBefore === null) this.#unwritten--;
-    const { key } = parked.mark;
+    const { key } = parked;
     if (key === null) return;
     const left = (this.#marksOfKey.get(key) ?? 1) - 1;
     if (left === 0) this.#marksOfKey.delete(key);

@@ -176,8 +176,10 @@ export class Relay {
   async #readParked(): Promise<void> {
     const readings = this.destinations.map(({ outlet }) => outlet.parked.beginReading());
     const marks = await this.#parts.parkedStore.load();
+    // a mark of a destination that was renamed still holds its key, wherever that is routed now
+    const configured = new Set(this.destinations.map(({ name }) => name));
     this.destinations.forEach((destination, at) => {
-      const own = marks.filter((mark) => mark.destination === destination.name);
+      const own = marks.filter((mark) => mark.destination === destination.name || !configured.has(mark.destination));
       const released = destination.outlet.parked.read(readings[at] ?? 0, own);
       if (released > 0) destination.dispatch({ type: 'keys-released' });
     });

@@ -1,6 +1,6 @@
 import { backoffDelay } from '../core/backoff.ts';
 import { RelayError } from '../core/errors.ts';
-import type { PublishedRow, Settler } from '../core/store.ts';
+import type { PublishedRow, Settler, SettleResult } from '../core/store.ts';
 import { asRelayError } from './failure.ts';
 import { Timer } from './timer.ts';
 
@@ -28,6 +28,7 @@ interface SettlingRow extends PublishedRow {
 
 const BATCH = 1000;
 const FAILURE_BACKOFF = { baseMs: 100, maxMs: 5000 };
+const LOCKED_RETRY_MS = 2_000;
 /** A transaction becomes visible within milliseconds of its decoding, unless a standby is waited for. */
 const VISIBILITY_BACKOFF = { baseMs: 10, maxMs: 100 };
 
@@ -42,6 +43,8 @@ export class Settling {
   readonly #observer: SettlingObserver;
   #queue: SettlingRow[] = [];
   #invisible: SettlingRow[] = [];
+  #locked: SettlingRow[] = [];
+  readonly #lockedTimer = new Timer();
   #invisibleRounds = 0;
   readonly #invisibleTimer = new Timer();
   #busy = false;
@@ -76,12 +79,13 @@ export class Settling {
   stop(): void {
     this.#stopped = true;
     this.#invisibleTimer.clear();
+    this.#lockedTimer.clear();
   }
 
   #pump(): void {
-    if (this.#busy || this.#stopped || this.#queue.length === 0) return;
-    const batch = this.#queue.length <= BATCH ? this.#queue : this.#queue.slice(0, BATCH);
-    this.#queue = this.#queue.length <= BATCH ? [] : this.#queue.slice(BATCH);
+    if (this.#busy || this.#stopped) return;
+    const batch = this.#nextBatch();
+    if (batch.length === 0) return;
     this.#busy = true;
     void this.#settle(batch).finally(() => {
       this.#busy = false;
@@ -89,11 +93,17 @@ export class Settling {
     });
   }
 
+  /** Locked rows are tried by themselves, and not often, since every try may wait. */
+  #nextBatch(): readonly SettlingRow[] {
+    if (this.#locked.length > 0 && !this.#lockedTimer.running) return this.#locked.splice(0, BATCH);
+    return this.#queue.splice(0, BATCH);
+  }
+
   async #settle(batch: readonly SettlingRow[]): Promise<void> {
     for (let attempt = 0; !this.#stopped; attempt++) {
       try {
         const result = await this.#settler.settle(batch);
-        this.#finish(batch, result.notYetVisible, result.missing, result.blocked, attempt > 0);
+        this.#finish(batch, result, attempt > 0);
         return;
       } catch (error) {
         this.#observer.failed(asRelayError(error, 'deleting published rows'));
@@ -102,19 +112,15 @@ export class Settling {
     }
   }
 
-  #finish(
-    batch: readonly SettlingRow[],
-    notYetVisible: readonly SettlingRow[],
-    missing: readonly SettlingRow[],
-    blocked: readonly SettlingRow[],
-    inDoubt: boolean,
-  ): void {
-    const kept = new Set<SettlingRow>([...notYetVisible, ...blocked]);
+  #finish(batch: readonly SettlingRow[], result: SettleResult<SettlingRow>, inDoubt: boolean): void {
+    const { notYetVisible, missing, locked, blocked } = result;
+    const kept = new Set<SettlingRow>([...notYetVisible, ...locked, ...blocked]);
     for (const row of batch) if (!kept.has(row)) row.owner.settled(row);
     const foreign = inDoubt ? 0 : missing.length;
     if (foreign > 0) this.#observer.missing(foreign);
     this.#observer.deleted(batch.length - kept.size - foreign);
-    this.#unsettled -= batch.length - notYetVisible.length;
+    this.#unsettled -= batch.length - notYetVisible.length - locked.length;
+    if (locked.length > 0) this.#tryLocked(locked);
     if (notYetVisible.length > 0) this.#tryLater(notYetVisible);
     else this.#invisibleRounds = 0;
     this.#tellBlocked(blocked);
@@ -131,6 +137,13 @@ export class Settling {
       this.#queue.push(...this.#invisible.splice(0));
       this.#pump();
     });
+  }
+
+  #tryLocked(rows: readonly SettlingRow[]): void {
+    this.#locked.push(...rows);
+    const message = `${rows.length} published rows are locked by another session; their deletion is tried again`;
+    this.#observer.failed(new RelayError('postgres_query_failed', message));
+    if (!this.#lockedTimer.running) this.#lockedTimer.set(LOCKED_RETRY_MS, () => this.#pump());
   }
 
   #tellBlocked(blocked: readonly SettlingRow[]): void {

@@ -11,13 +11,18 @@ import { startPostgres, type StartedPostgres } from '../support/services/postgre
 import { until } from '../support/services/until.ts';
 import * as harness from '../support/table-harness.ts';
 
-const NOTHING = { deleted: 0, notYetVisible: [], missing: [], blocked: [] };
+const NOTHING = { deleted: 0, notYetVisible: [], missing: [], locked: [], blocked: [] };
 
+/** @param lockTimeout long, for the tests in which a lock is let go in time */
 function settlerOn(
   url: string,
   table: OutboxTable = harness.outbox(),
+  lockTimeout = '30s',
 ): { session: SqlSession; settler: PostgresSettler } {
-  const session = new SqlSession(harness.postgresOptions(url), { role: 'settle', settings: SETTLE_SETTINGS });
+  const session = new SqlSession(harness.postgresOptions(url), {
+    role: 'settle',
+    settings: { ...SETTLE_SETTINGS, lock_timeout: lockTimeout },
+  });
   return { session, settler: new PostgresSettler(session, table) };
 }
 
@@ -158,6 +163,19 @@ describeWithService('postgres', 'settling', () => {
     await other.query('COMMIT');
     // naive: the statement that waited saw the row, and did not delete it
     expect(await settling).toEqual({ ...NOTHING, deleted: 1, missing: [given[1]] });
+  });
+
+  test('rows that somebody else holds locked are told apart; all others are deleted', async () => {
+    await sql.query(harness.insertMany(300));
+    const given = seen(await refs(sql));
+    const impatient = settlerOn(database.url, harness.outbox(), '100ms');
+    await other.query('BEGIN');
+    await other.query('SELECT FROM outbox WHERE position IN (7, 250) FOR UPDATE');
+    const result = await impatient.settler.settle(given);
+    expect(result).toEqual({ ...NOTHING, deleted: 298, locked: [given[6], given[249]] });
+    await other.query('COMMIT');
+    expect(await impatient.settler.settle(result.locked)).toEqual({ ...NOTHING, deleted: 2 });
+    await impatient.session.close();
   });
 
   test('uses the index, whatever the statistics say', async () => {

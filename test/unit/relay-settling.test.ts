@@ -20,6 +20,7 @@ class ScriptedSettler implements Settler {
       deleted: rows.length,
       notYetVisible: [],
       missing: [],
+      locked: [],
       blocked: [],
       ...answer,
     } as SettleResult<Row>);
@@ -87,6 +88,20 @@ describe('settling', () => {
     ]);
     expect(settled).toEqual([1n, 2n]);
     expect(told).toMatchObject({ failed: 1, missing: 0 });
+  });
+
+  it('tries locked rows again by themselves, and holds nothing else up for them', async () => {
+    const settler = new ScriptedSettler((given) => ({ deleted: 1, locked: given.slice(0, 1) }));
+    const { settling: subject, owner, settled } = settling(settler);
+    subject.push(rows(1, 2), owner);
+    subject.push(rows(3), owner);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(settler.statements).toEqual([[1n, 2n], [3n]]);
+    const idle = subject.whenIdle();
+    await vi.advanceTimersByTimeAsync(2_000);
+    await idle;
+    expect(settler.statements.at(-1)).toEqual([1n]);
+    expect(settled).toEqual([2n, 3n, 1n]);
   });
 
   it('tells rows that somebody else removed, and counts them as settled', async () => {

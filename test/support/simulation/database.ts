@@ -236,6 +236,7 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
       deleted: rows.length - absent.length,
       notYetVisible: absent.filter((row) => !visible(row)),
       missing: absent.filter(visible),
+      locked: [],
       blocked: [],
     };
   }
