@@ -51,8 +51,8 @@ describeWithService('postgres', 'beside the table', () => {
     await store.park(harness.mark(a, { key: 'a' }));
     await store.park(harness.mark(a, { key: 'a', code: 'message_invalid', reason: 'again', destination: 'rabbit' }));
     expect(await store.load()).toEqual([
-      { ...a, key: 'a', destination: 'rabbit' },
-      { ...b, key: null, destination: 'kafka' },
+      { position: a.position, id: a.id, key: 'a', destination: 'rabbit' },
+      { position: b.position, id: b.id, key: null, destination: 'kafka' },
     ]);
     const listed = await listParked(session, table, {}, 10);
     expect(listed).toMatchObject([
