@@ -64,6 +64,18 @@ export const POSTGRES_FAULTS = {
       await primary.resume();
     },
   },
+  /** Commits wait for a standby that is not there: they are in the log, and nobody sees them yet. */
+  'standby-wait': {
+    lane: 'postgres',
+    lasts: [500, 4_000],
+    strike: async ({ sql }, forMs) => {
+      await sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+      await sql('SELECT pg_reload_conf()');
+      await delay(forMs);
+      await sql('ALTER SYSTEM RESET synchronous_standby_names');
+      await sql('SELECT pg_reload_conf()');
+    },
+  },
   'postgres-blackhole': {
     lane: 'postgres',
     lasts: [500, 8_000],
