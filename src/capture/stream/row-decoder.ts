@@ -56,14 +56,15 @@ export class RowDecoder {
   }
 
   /**
-   * Takes the shape of a table.
+   * Takes the shape of a table, and returns whether it is the outbox table.
    *
    * @throws RelayError `replication_unavailable` when it is the outbox table and lacks a column that is read, or has it in
    *   another type than the relay has found in the catalog
    */
-  relation(message: RelationMessage): void {
+  relation(message: RelationMessage): boolean {
     const ours = message.schema === this.#table.schema && message.name === this.#table.name;
     this.#plans.set(message.relationId, ours ? planOf(this.#table, message) : null);
+    return ours;
   }
 
   /**

@@ -7,6 +7,7 @@ import { connectReplication, destroyConnection, type PostgresOptions } from '../
 import { SqlSession } from '../../postgres/session.ts';
 import { succeedsWithin } from './deadline.ts';
 import { assertPublished } from './publication-coverage.ts';
+import { assertUnchanged, publicationIdentity } from './publication-identity.ts';
 import { LONG_TRANSACTIONS_REMEDY, replicationError } from './replication-error.ts';
 import { assertSameServer, identifySystem } from './same-server.ts';
 import { createSlot, endSlot, newSlotName } from './slot.ts';
@@ -100,6 +101,7 @@ class Opening {
 
   async #converse(walsender: pg.Client, session: SqlSession, watch: WalWatch): Promise<Stream> {
     const { table, publication, maxTransactionBytes, postgres } = this.#options;
+    const published = await publicationIdentity(session, publication);
     await assertPublished(session, table, publication);
     const identity = await identifySystem(walsender);
     const timings = await this.#timings(walsender);
@@ -115,6 +117,7 @@ class Opening {
       maxTransactionBytes,
       timings,
       listener: this.#listener,
+      examinePublication: () => assertUnchanged(session, publication, published),
       explain: (error) => replicationError(error, 'streaming the log', postgres.user),
       release: (slotMayRemain) => this.#release(session, watch, slotMayRemain),
     });

@@ -26,6 +26,8 @@ export interface WalsenderStreamParts {
   readonly maxTransactionBytes: number;
   readonly timings: StreamTimings;
   readonly listener: StreamListener;
+  /** Rejects when the publication is not what it was when the stream was opened. */
+  readonly examinePublication: () => Promise<void>;
   /** What went wrong with the conversation, as an error for the relay. */
   readonly explain: (error: unknown) => RelayError;
   /**
@@ -42,10 +44,14 @@ const FAREWELL_MS = 500;
 /**
  * A conversation with a walsender, from START_REPLICATION to CopyDone.
  *
- *     starting ── replicationStart ──> started ── next turn of the event loop ──> live
+ *     starting ── replicationStart ──> started ── next turn of the event loop ──> live <──> examining
  *         └──────────────────────── fail() or close(), from each ───────────────────┴──> over
  *
  * What arrives before it is live is kept, so that nobody is told anything before they hold the stream.
+ *
+ * The log describes the table before its first row, and again after anything has changed about it: above all, after the
+ * publication did not cover the table for a while. Rows of that time are not in the log, and newer ones of their keys
+ * must not be published before them: the publication is examined before what follows is taken.
  */
 export class WalsenderStream implements Stream {
   readonly slotName: string;
@@ -53,7 +59,7 @@ export class WalsenderStream implements Stream {
   readonly #connection: WalsenderConnection;
   readonly #decoder: RowDecoder;
   readonly #assembler: TransactionAssembler;
-  #phase: 'starting' | 'started' | 'live' | 'over' = 'starting';
+  #phase: 'starting' | 'started' | 'live' | 'examining' | 'over' = 'starting';
   #early: Buffer[] = [];
   #received: Lsn;
   #paused = false;
@@ -92,13 +98,13 @@ export class WalsenderStream implements Stream {
   pause(): void {
     if (this.#paused || this.#phase === 'over') return;
     this.#paused = true;
-    this.#connection.stream.pause();
+    this.#readOrWait();
   }
 
   resume(): void {
     if (!this.#paused || this.#phase === 'over') return;
     this.#paused = false;
-    this.#connection.stream.resume();
+    this.#readOrWait();
   }
 
   /** Ends the stream for a reason; the listener hears of it when it holds the stream already. */
@@ -113,7 +119,7 @@ export class WalsenderStream implements Stream {
     const tell = (): void => {
       if (!this.#closed) this.#parts.listener.ended(this.#parts.explain(error));
     };
-    if (phase === 'live') tell();
+    if (phase === 'live' || phase === 'examining') tell();
     else setImmediate(tell);
   }
 
@@ -147,7 +153,7 @@ export class WalsenderStream implements Stream {
       {
         received: () => this.#received,
         bytesHeard: () => stream.bytesRead,
-        paused: () => this.#paused,
+        paused: () => this.#paused || this.#phase === 'examining',
         send: (message) => this.#connection.sendCopyFromChunk(message),
         dead: (silentForMs) => this.fail(silence(silentForMs)),
       },
@@ -156,8 +162,9 @@ export class WalsenderStream implements Stream {
   }
 
   #goLive(): void {
-    if (this.#phase !== 'started') return;
+    if (this.#phase !== 'started' && this.#phase !== 'examining') return;
     this.#phase = 'live';
+    this.#readOrWait();
     const early = this.#early;
     this.#early = [];
     for (const chunk of early) this.#take(chunk);
@@ -198,11 +205,26 @@ export class WalsenderStream implements Stream {
         return;
       }
       case 'relation':
-        this.#decoder.relation(message);
+        if (this.#decoder.relation(message)) this.#examine();
         return;
       case 'ignored':
         return;
     }
+  }
+
+  #examine(): void {
+    this.#phase = 'examining';
+    this.#readOrWait();
+    this.#parts.examinePublication().then(
+      () => this.#goLive(),
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  #readOrWait(): void {
+    const { stream } = this.#connection;
+    if (this.#paused || this.#phase === 'examining') stream.pause();
+    else stream.resume();
   }
 
   #takeKeepalive(chunk: Buffer): void {
