@@ -31,8 +31,6 @@ export interface RoundPlan {
     readonly handoverRows: number;
     readonly retryFor: string;
   };
-  /** Whether the audit may help. */
-  readonly audited: boolean;
 }
 
 const QUIET_ROUNDS = 0.1;
@@ -64,7 +62,6 @@ export function drawRound(seed: number, round: number, among: readonly FaultName
       handoverRows: pick([1_000, 20]),
       retryFor: pick(['10s', '1s', '0s']),
     },
-    audited: faults.some(({ name }) => FAULTS[name].audited === true),
   };
 }
 

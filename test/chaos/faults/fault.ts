@@ -11,11 +11,6 @@ export interface Fault {
   readonly lasts: readonly [number, number];
   /** Needs two relays. @default false */
   readonly pair?: boolean;
-  /**
-   * The log itself lacks rows afterwards, so that only the audit can find them: it runs often in rounds with this fault,
-   * and not at all in the others, where it would heal what is to be found. @default false
-   */
-  readonly audited?: boolean;
   /** Lets it happen, and resolves when all of it is mended. @param forMs how long it lasts */
   strike(stage: Stage, forMs: number): Promise<void>;
 }

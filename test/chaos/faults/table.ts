@@ -8,7 +8,6 @@ export const TABLE_FAULTS = {
   'publication-drop': {
     lane: 'table',
     lasts: [0, 4_000],
-    audited: true,
     strike: async ({ sql, publication, table }, forMs) => {
       const drop = `DROP PUBLICATION IF EXISTS ${quoteIdentifier(publication)}`;
       await sql(drop);
