@@ -2,7 +2,7 @@ import type { Random } from '../../support/simulation/random.ts';
 import type { Stage } from '../stage.ts';
 
 /** What faults of different lanes hit; those of one lane come one after the other, those of several overlap. */
-export type Lane = 'relay' | 'postgres' | 'broker' | 'table';
+export type Lane = 'relay' | 'sessions' | 'postgres' | 'broker' | 'table';
 
 /** Something that goes wrong, and is mended again. */
 export interface Fault {

@@ -12,13 +12,13 @@ const HOLDS_THE_LOCK = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advis
 /** What happens to the database and to the way there. The network fails relays only, never the writers. */
 export const POSTGRES_FAULTS = {
   'walsender-end': {
-    lane: 'postgres',
+    lane: 'sessions',
     lasts: [0, 0],
     strike: (stage) => endSessions(stage, "backend_type = 'walsender'"),
   },
   /** Again and again, so that streams break while they are opened and during the handover. */
   'walsender-flapping': {
-    lane: 'postgres',
+    lane: 'sessions',
     lasts: [1_000, 5_000],
     strike: async (stage, forMs) => {
       const end = performance.now() + forMs;
@@ -30,11 +30,11 @@ export const POSTGRES_FAULTS = {
   },
   /** All but the walsender. */
   'sessions-end': {
-    lane: 'postgres',
+    lane: 'sessions',
     lasts: [0, 0],
     strike: (stage) => endSessions(stage, "backend_type <> 'walsender'"),
   },
-  'leader-session-end': { lane: 'postgres', lasts: [0, 0], strike: (stage) => endSessions(stage, HOLDS_THE_LOCK) },
+  'leader-session-end': { lane: 'sessions', lasts: [0, 0], strike: (stage) => endSessions(stage, HOLDS_THE_LOCK) },
   'postgres-crash': {
     lane: 'postgres',
     lasts: [0, 2_000],
