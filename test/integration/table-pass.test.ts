@@ -123,14 +123,15 @@ describeWithService('postgres', 'a pass over the table', () => {
     await suite.reader.close();
     const counts = await until(
       async () => {
-        const { rows } = await suite.sql.query<{ seq_scan: string; idx_scan: string }>(
-          `SELECT seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname = 'outbox'`,
+        // Rows rather than scans: building the index of the primary key counts as a scan, of an empty table.
+        const { rows } = await suite.sql.query<{ seq_tup_read: string; idx_scan: string }>(
+          `SELECT seq_tup_read, idx_scan FROM pg_stat_user_tables WHERE relname = 'outbox'`,
         );
         return rows[0]?.idx_scan === '0' ? undefined : rows[0];
       },
       { what: 'the counts', timeoutMs: 10_000 },
     );
-    expect(counts).toEqual({ seq_scan: '0', idx_scan: '1' });
+    expect(counts).toEqual({ seq_tup_read: '0', idx_scan: '1' });
   });
 
   test('a consumer that does not read slows the server down, instead of filling memory', async () => {
