@@ -50,6 +50,7 @@ async function examineDatabase(config: Config): Promise<readonly Finding[]> {
         publication: capture.publication,
         captureMode: capture.mode,
         connection: postgres,
+        keepsPublished: config.published.retain !== null,
       });
     } finally {
       await closeConnection(client);

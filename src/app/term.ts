@@ -19,6 +19,7 @@ import { createPublisher } from './publishers.ts';
 import { fixedAddresses, routeSpecs } from './routes.ts';
 import { slotPrefix } from './slot-prefix.ts';
 
+import { PublishedExpiry } from './published-expiry.ts';
 /** A relay for one term of leadership, with the connections that are its own. */
 export interface TermRelay {
   readonly relay: Relay;
@@ -67,9 +68,13 @@ export function buildTermRelay(
         maxTransactionBytes: memoryShares(config).transaction,
         onSlotSample: (sample) => observer.slotSampled(sample),
       }),
+  const { retain } = config.published;
+  const expiry =
+    retain === null ? null : new PublishedExpiry(postgres, table, retain, (error) => telemetry.failed(error));
+  expiry?.start();
       router: createRouter(specs, table, names),
-      settler: new PostgresSettler(sessions.settle, table),
-      parkedStore: new PostgresParkedStore(sessions.parked, table, config.shard),
+      settler: new PostgresSettler(sessions.settle, table, retain !== null),
+      parkedStore: new PostgresParkedStore(sessions.parked, table, config.shard, retain !== null),
       auditor: new PostgresAuditor(sessions.audit, table, filters),
       telemetry,
     },
@@ -78,7 +83,7 @@ export function buildTermRelay(
   return {
     relay,
     close: async () => {
-      const all = [...readers, ...Object.values(sessions)];
+      const all = [...readers, ...Object.values(sessions), ...(expiry === null ? [] : [expiry])];
       await Promise.all(all.map((each) => each.close()));
     },
   };
@@ -120,3 +125,4 @@ function relayOptions(config: Config): RelayOptions {
     parkedIntervalMs: PARKED_INTERVAL_MS,
   };
 }
+    keepsPublished: config.published.retain !== null,

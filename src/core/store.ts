@@ -1,11 +1,21 @@
 /** The outbox table as the relay writes to it: deletions, parked rows, the audit. */
 import type { Lsn } from './lsn.ts';
+import type { Address } from './message.ts';
 import type { RowRef } from './row.ts';
 
 /** A published row that is to be deleted. */
 export interface PublishedRow extends RowRef {
   /** 32-bit id of the inserting transaction for a streamed row; null for a row that a pass has seen. */
   readonly xid: number | null;
+  /** Only where published ids are kept. */
+  readonly delivery?: Delivery | undefined;
+}
+
+/** What a broker acknowledged of a row, as it is kept beside the id where published ids are kept. */
+export interface Delivery {
+  readonly destination: string;
+  readonly address: Address;
+  readonly key: string | null;
 }
 
 /** What became of published rows in one delete statement. */
@@ -52,7 +62,8 @@ export interface ParkedStore {
   /** Sets a row aside; one that is parked already gets one more attempt counted, and the new reason. */
   park(mark: ParkedMark): Promise<void>;
   /**
-   * Deletes a row and its mark, if there is one, in one transaction: after its dead letter was acknowledged.
+   * Deletes a row and its mark, if there is one, in one transaction: after its dead letter was acknowledged. Where
+   * published ids are kept, the row's `delivery` is that of the dead letter.
    *
    * @returns false while the row's transaction is not visible yet: to be tried again, for ever
    * @throws RelayError `delete_blocked` when a policy or trigger keeps the row; its mark then stays too

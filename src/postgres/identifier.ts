@@ -47,6 +47,8 @@ export interface CompanionTables {
   readonly parked: TableName;
   /** Who publishes, and since which epoch. */
   readonly lease: TableName;
+  /** The ids of rows that were published, where they are kept. */
+  readonly published: TableName;
   /** Which migrations have been applied. */
   readonly schemaVersion: TableName;
 }
@@ -54,7 +56,12 @@ export interface CompanionTables {
 /** The names of the relay's own tables beside `table`; a name that would become too long is cut and told apart by a hash. */
 export function companionTables(table: TableName): CompanionTables {
   const beside = (suffix: string): TableName => ({ schema: table.schema, name: derivedName(table.name, suffix) });
-  return { parked: beside('_parked'), lease: beside('_lease'), schemaVersion: beside('_schema_version') };
+  return {
+    parked: beside('_parked'),
+    lease: beside('_lease'),
+    published: beside('_published'),
+    schemaVersion: beside('_schema_version'),
+  };
 }
 
 /** `base` + `suffix`, or where that is over 63 bytes, a prefix of `base`, a hash of all of it, and `suffix`. */

@@ -20,7 +20,7 @@ interface Migration {
   readonly version: number;
   readonly file: string;
   /** What it makes: when that is missing the file runs again, whatever is recorded. */
-  readonly creates: 'outbox' | 'schemaVersion' | 'parked' | 'lease';
+  readonly creates: 'outbox' | 'schemaVersion' | 'parked' | 'lease' | 'published';
 }
 
 /** All migrations in order; a new one goes to the end. */
@@ -29,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 2, file: '002-outbox.sql', creates: 'outbox' },
   { version: 3, file: '003-parked.sql', creates: 'parked' },
   { version: 4, file: '004-lease.sql', creates: 'lease' },
+  { version: 5, file: '005-published.sql', creates: 'published' },
 ];
 
 /** The version that this relay works with. */
@@ -92,7 +93,7 @@ async function renderMigration(
   payload: PayloadType,
   adopted: boolean,
 ): Promise<PendingMigration> {
-  const { parked, lease, schemaVersion } = companionTables(table);
+  const { parked, lease, published, schemaVersion } = companionTables(table);
   const name = file.replace(/\.sql$/, '');
   const body = adopted
     ? ''
@@ -100,8 +101,10 @@ async function renderMigration(
         outbox: quoteTable(table),
         parked: quoteTable(parked),
         lease: quoteTable(lease),
+        published: quoteTable(published),
         schema_version: quoteTable(schemaVersion),
         parked_key_index: quoteIdentifier(derivedName(parked.name, '_key_idx')),
+        published_at_index: quoteIdentifier(derivedName(published.name, '_at_idx')),
         payload_type: payload,
       });
   const record = `INSERT INTO ${quoteTable(schemaVersion)} (version, name) VALUES (${version}, ${quoteLiteral(name)}) ON CONFLICT (version) DO NOTHING;`;

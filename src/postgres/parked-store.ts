@@ -5,6 +5,7 @@ import type { ParkedMark, ParkedRef, ParkedStore, PublishedRow } from '../core/s
 import type { OutboxTable } from '../core/table.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { companionTables, quoteTable } from './identifier.ts';
+import { deliveryValues, keepingDeadLetter } from './published-ids.ts';
 import type { SqlSession } from './session.ts';
 
 const MAX_REASON_LENGTH = 2_000;
@@ -15,12 +16,15 @@ export class PostgresParkedStore implements ParkedStore {
   readonly #table: OutboxTable;
   readonly #parked: string;
   readonly #shard: number;
+  readonly #keeps: boolean;
 
-  constructor(session: SqlSession, table: OutboxTable, shard = 0) {
+  /** @param keepsPublished whether the ids of buried rows are kept in `<table>_published`, by the same statement */
+  constructor(session: SqlSession, table: OutboxTable, shard = 0, keepsPublished = false) {
     this.#session = session;
     this.#table = table;
     this.#parked = quoteTable(companionTables(table).parked);
     this.#shard = shard;
+    this.#keeps = keepsPublished;
   }
 
   async load(): Promise<readonly ParkedRef[]> {
@@ -55,7 +59,10 @@ export class PostgresParkedStore implements ParkedStore {
   async bury(row: PublishedRow): Promise<boolean> {
     const [outcome] = await this.#session.query<{ snapshot: string; deleted: boolean; visible: boolean }>(
       'deleting a row and its mark',
-      { text: buryStatement(this.#table, this.#parked), values: refValues(row) },
+      {
+        text: buryStatement(this.#table, this.#parked, this.#keeps ? keepingDeadLetter(this.#table) : ''),
+        values: this.#keeps ? [...refValues(row), ...deliveryValues(row)] : refValues(row),
+      },
     );
     if (outcome === undefined) throw new RelayError('internal', 'the delete statement returned nothing');
     if (outcome.deleted) return true;
@@ -66,12 +73,12 @@ export class PostgresParkedStore implements ParkedStore {
 }
 
 /** The mark goes with the row, or when there is no row; it stays when something keeps the row from being deleted. */
-function buryStatement(table: OutboxTable, parked: string): string {
+function buryStatement(table: OutboxTable, parked: string, keep: string): string {
   const name = quoteTable(table);
   const isRow = `${columnReference(table.position)} = $1::bigint AND ${textExpression(table.id)} COLLATE "C" = $2::text COLLATE "C"`;
   return `WITH gone AS (
       DELETE FROM ${name} o WHERE ${isRow} RETURNING 1
-    ), seen AS (
+    )${keep}, seen AS (
       SELECT EXISTS (SELECT FROM gone) AS deleted, EXISTS (SELECT FROM ${name} o WHERE ${isRow}) AS visible
     ), unmarked AS (
       DELETE FROM ${parked} p USING seen WHERE p.position = $1::bigint AND p.id = $2::text AND (seen.deleted OR NOT seen.visible)

@@ -20,9 +20,11 @@ export interface Privilege {
 /**
  * What the relay's role needs, and nothing more: it never inserts into the outbox, never updates it, owns nothing.
  * Besides, it needs the REPLICATION attribute, which is not a privilege that can be granted on an object.
+ *
+ * @param keepsPublished with those that only `published.retain` needs; `init` grants them in any case
  */
-export function relayPrivileges(table: TableName): Privilege[] {
-  const { parked, lease, schemaVersion } = companionTables(table);
+export function relayPrivileges(table: TableName, keepsPublished = true): Privilege[] {
+  const { parked, lease, published, schemaVersion } = companionTables(table);
   const all = (on: TableName, privileges: readonly string[], neededFor: string): Privilege[] =>
     privileges.map((privilege) => ({ kind: 'table', privilege, on, column: null, neededFor }));
   return [
@@ -35,6 +37,11 @@ export function relayPrivileges(table: TableName): Privilege[] {
     ...all(table, ['DELETE'], 'deleting what has been published'),
     ...all(parked, ['SELECT', 'INSERT', 'UPDATE', 'DELETE'], 'setting rows aside, and bringing them back'),
     ...all(lease, ['SELECT', 'INSERT', 'UPDATE'], 'holding the lease'),
+    ...all(
+      published,
+      keepsPublished ? ['SELECT', 'INSERT', 'DELETE'] : [],
+      'keeping the ids of published rows (published.retain)',
+    ),
     ...all(schemaVersion, ['SELECT'], 'knowing the version of its tables'),
   ];
 }

@@ -7,6 +7,7 @@ import { refArrays } from './array-literal.ts';
 import { sqlState } from './error.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { quoteTable } from './identifier.ts';
+import { deliveryArrays, KEEPING_NOTHING, keeping, type Keeping } from './published-ids.ts';
 import type { SqlSession } from './session.ts';
 
 /** For the session that settles. */
@@ -49,10 +50,13 @@ interface DeleteRow extends pg.QueryResultRow {
 export class PostgresSettler implements Settler {
   readonly #session: SqlSession;
   readonly #text: string;
+  readonly #keeps: boolean;
 
-  constructor(session: SqlSession, table: OutboxTable) {
+  /** @param keepsPublished whether the ids of the rows are kept in `<table>_published`, by the same statement */
+  constructor(session: SqlSession, table: OutboxTable, keepsPublished = false) {
     this.#session = session;
-    this.#text = deleteStatement(table);
+    this.#text = deleteStatement(table, keepsPublished ? keeping(table) : KEEPING_NOTHING);
+    this.#keeps = keepsPublished;
   }
 
   async settle<Row extends PublishedRow>(rows: readonly Row[]): Promise<SettleResult<Row>> {
@@ -86,7 +90,7 @@ export class PostgresSettler implements Settler {
     const [row] = await this.#session.query<DeleteRow>('deleting published rows', {
       name: 'settle',
       text: this.#text,
-      values: refArrays(rows),
+      values: this.#keeps ? [...refArrays(rows), ...deliveryArrays(rows)] : refArrays(rows),
     });
     if (row === undefined) throw new RelayError('internal', 'the delete statement returned nothing');
     return {
@@ -106,17 +110,17 @@ export class PostgresSettler implements Settler {
  * is "not there" told from "not there yet". The look sees the table as before the deletion, and is taken only when
  * fewer rows were deleted than given.
  */
-function deleteStatement(table: OutboxTable): string {
+function deleteStatement(table: OutboxTable, { arrays, columns, insert }: Keeping): string {
   const name = quoteTable(table);
   const position = columnReference(table.position);
-  const given = 'unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS g(position, id, n)';
+  const given = `unnest($1::bigint[], $2::text[]${arrays}) WITH ORDINALITY AS g(position, id${columns}, n)`;
   const isGiven =
     `${position} = ANY ($1::bigint[]) AND ${position} = g.position` +
     ` AND ${textExpression(table.id)} COLLATE "C" = g.id COLLATE "C"`;
   const isShort = 'deleted < cardinality($1::bigint[])';
   return `WITH gone AS (
-      DELETE FROM ${name} o USING ${given} WHERE ${isGiven} RETURNING g.n
-    ), tally AS MATERIALIZED (
+      DELETE FROM ${name} o USING ${given} WHERE ${isGiven} RETURNING ${insert === '' ? 'g.n' : 'g.*'}
+    )${insert}, tally AS MATERIALIZED (
       SELECT count(*)::int AS deleted FROM gone
     )
     SELECT pg_current_snapshot()::text AS snapshot, deleted,

@@ -28,6 +28,8 @@ export interface OutletParts {
 }
 
 /** Who is told of what the outlet cannot decide. Called synchronously. */
+  /** Whether deletions are told where the rows went: published ids are kept. */
+  readonly keepsPublished: boolean;
 export interface OutletHost {
   /** The session's first acknowledgement. */
   progress(): void;
@@ -177,13 +179,21 @@ export class Outlet implements SettlingOwner {
   }
 
   #acknowledged(messages: readonly OutgoingMessage[]): void {
-    const rows = messages.map((message) => message.row).filter((row) => this.ledger.acknowledge(row));
+    const own = messages.filter(({ row }) => this.ledger.acknowledge(row));
+    const rows = own.map(({ row }) => row);
     this.#parts.telemetry.acknowledged(rows);
-    this.#parts.settling.push(rows, this);
+    this.#parts.settling.push(this.#parts.keepsPublished ? own.map((message) => this.#delivered(message)) : rows, this);
+    if (!this.#progressed) {
+      this.#progressed = true;
+      this.trial.end();
+      this.#host.progress();
+    }
     this.#updateRoom();
-    if (this.#progressed) return;
-    this.#progressed = true;
-    this.#host.progress();
+  }
+
+  #delivered({ row, address, key }: OutgoingMessage): PublishedRow {
+    const { position, id, xid } = row;
+    return { position, id, xid, delivery: { destination: this.#parts.destination, address, key } };
   }
 
   #updateRoom(): void {

@@ -122,7 +122,11 @@ export class Quarantine {
       this.#park(routed, fault, session);
       return;
     }
-    await this.#untilDone('deleting a row after its dead letter', () => this.#parts.parkedStore.bury(row));
+    const { position, id, xid } = row;
+    const delivery = { destination: this.#parts.destination, address: letter.address, key: letter.key };
+    await this.#untilDone('deleting a row after its dead letter', () =>
+      this.#parts.parkedStore.bury({ position, id, xid, delivery }),
+    );
     this.#ledger.settle(row);
     this.#goOn(routed, session);
     this.#host.changed();

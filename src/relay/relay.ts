@@ -42,6 +42,8 @@ export interface RelayOptions extends Omit<DestinationOptions, 'streamAllowed'> 
   readonly undeletedRows: number;
   readonly stream: StreamHubOptions;
   /** Milliseconds between audits while streaming. */
+  /** Whether the settler and the parked store keep the ids of what is published. */
+  readonly keepsPublished: boolean;
   readonly auditIntervalMs: number;
   /** Milliseconds between readings of the parked rows, which other sessions may change. */
   readonly parkedIntervalMs: number;
@@ -86,6 +88,7 @@ export class Relay {
         },
         options,
       );
+          keepsPublished: options.keepsPublished,
       this.stream.add(destination);
       return destination;
     });

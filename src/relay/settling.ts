@@ -64,7 +64,7 @@ export class Settling {
 
   /** Takes rows that a broker has acknowledged. The rows' values are not kept. */
   push(rows: readonly PublishedRow[], owner: SettlingOwner): void {
-    for (const { position, id, xid } of rows) this.#queue.push({ position, id, xid, owner });
+    for (const { position, id, xid, delivery } of rows) this.#queue.push({ position, id, xid, delivery, owner });
     this.#unsettled += rows.length;
     this.#pump();
   }

@@ -23,6 +23,10 @@ const OPERATIONS: Readonly<Record<string, (tables: Readonly<Record<string, strin
   'INSERT lease': ({ lease }) =>
     `INSERT INTO ${lease} (shard, epoch, holder) VALUES (0, 1, 'h') ON CONFLICT DO NOTHING`,
   'UPDATE lease': ({ lease }) => `UPDATE ${lease} SET renewed_at = clock_timestamp()`,
+  'SELECT published': ({ published }) => `SELECT * FROM ${published}`,
+  'INSERT published': ({ published }) =>
+    `INSERT INTO ${published} (position, id, destination, address, dead_letter) VALUES (1, '1', 'd', 'a', false)`,
+  'DELETE published': ({ published }) => `DELETE FROM ${published}`,
   'SELECT schemaVersion': ({ schemaVersion }) => `SELECT version FROM ${schemaVersion}`,
 };
 

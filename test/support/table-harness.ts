@@ -39,16 +39,22 @@ const PARKED = fillIn(readFileSync(new URL('003-parked.sql', SQL_FOLDER), 'utf8'
   parked_key_index: 'outbox_parked_key_idx',
 });
 
-/** Makes both tables anew, empty. */
+const PUBLISHED = fillIn(readFileSync(new URL('005-published.sql', SQL_FOLDER), 'utf8'), {
+  published: 'outbox_published',
+  published_at_index: 'outbox_published_at_idx',
+});
+
+/** Makes the tables anew, empty. */
 export const RECREATE = `
-  DROP TABLE IF EXISTS outbox, outbox_parked CASCADE;
+  DROP TABLE IF EXISTS outbox, outbox_parked, outbox_published CASCADE;
   CREATE TABLE outbox (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     aggregatetype text NOT NULL, aggregateid text NOT NULL, type text NOT NULL,
     payload jsonb, headers jsonb,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp());
-  ${PARKED}`;
+  ${PARKED}
+  ${PUBLISHED}`;
 
 /** An outbox table of other columns (`position` is always there), empty. */
 export function recreateWith(columns: string): string {

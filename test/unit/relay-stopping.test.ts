@@ -15,6 +15,7 @@ const OPTIONS = {
   streamAllowed: false,
   memoryBytes: 1000,
   undeletedRows: 100,
+  keepsPublished: false,
   stream: { retryMs: 60_000, stallMs: 60_000 },
   auditIntervalMs: 60_000,
   parkedIntervalMs: 60_000,

@@ -4,7 +4,15 @@ import { consoleSchema } from './destinations/console.ts';
 import { kafkaSchema } from './destinations/kafka.ts';
 import { rabbitmqSchema } from './destinations/rabbitmq.ts';
 import { postgresSchema } from './postgres.ts';
-import { adminSchema, leaderSchema, limitsSchema, logSchema, shardSchema, shutdownSchema } from './process.ts';
+import {
+  adminSchema,
+  leaderSchema,
+  limitsSchema,
+  logSchema,
+  publishedSchema,
+  shardSchema,
+  shutdownSchema,
+} from './process.ts';
 import { routeSchema, type RouteConfig } from './routes.ts';
 import { oneOf, section } from './scalars.ts';
 import { tableSchema } from './table.ts';
@@ -47,6 +55,7 @@ export const configSchema = section({
   limits: limitsSchema,
   destinations,
   routes,
+  published: publishedSchema,
   leader: leaderSchema,
   shard: shardSchema,
   admin: adminSchema,

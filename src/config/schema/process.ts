@@ -15,6 +15,18 @@ export const limitsSchema = section({
   .describe('Bounds on what the relay holds.')
   .prefault({});
 
+/** The `published:` section. */
+export const publishedSchema = section({
+  retain: duration({ min: '1m', max: '90d' })
+    .nullable()
+    .describe(
+      'How long the ids of published rows are kept in a table beside the outbox, for `outbox-relay verify`. Null: not at all.',
+    )
+    .prefault(null),
+})
+  .describe('A record of what was published, which `outbox-relay verify` compares with what the broker holds.')
+  .prefault({});
+
 /** The `leader:` section. */
 export const leaderSchema = section({
   lease: duration({ min: '1s', max: '5m' })

@@ -13,6 +13,12 @@ export interface CheckContext {
   readonly captureMode: 'auto' | 'replication' | 'polling';
   /** Opens a walsender session as well, which is the only proof that pg_hba.conf and the network allow one; null: not. */
   readonly connection: PostgresOptions | null;
+  /**
+   * Whether `published.retain` is set: only then the privileges on the table of published ids are needed.
+   *
+   * @default true: all that `init` grants
+   */
+  readonly keepsPublished?: boolean;
 }
 
 /** What the checks share: all that is known before the first of them. */

@@ -6,8 +6,13 @@ import { query } from '../catalog.ts';
 import { type CheckSubject, failed, ok, warned } from './result.ts';
 
 /** Every privilege that the relay's role lacks, one finding each. */
-export async function checkPrivileges({ client, mapping, role }: CheckSubject): Promise<Finding[]> {
-  const needed = relayPrivileges(mapping);
+export async function checkPrivileges({
+  client,
+  mapping,
+  role,
+  keepsPublished = true,
+}: CheckSubject): Promise<Finding[]> {
+  const needed = relayPrivileges(mapping, keepsPublished);
   const missing = await missingPrivileges(client, role, needed);
   if (missing.length === 0) return [ok('privileges', `${role} has all ${needed.length} privileges that it needs`)];
   return missing.map((privilege) =>

@@ -60,6 +60,7 @@ const OPTIONS: Omit<RelayOptions, 'memoryBytes'> = {
   handoverRows: 4,
   streamAllowed: true,
   undeletedRows: 12,
+  keepsPublished: false,
   stream: { retryMs: 20, stallMs: 50 },
   auditIntervalMs: 40,
   parkedIntervalMs: 15,
