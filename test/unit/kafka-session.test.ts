@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { RelayError } from '../../src/core/errors.ts';
 import type { OutgoingMessage } from '../../src/core/message.ts';
 import {
@@ -22,7 +22,7 @@ const INVALID_RECORD = 87;
 /** What the model's topic takes of one partition in one request. */
 const MAX_BODIES = 40;
 
-/** What happens to one request; `answered` lets the partitions in `failing` fail with a passing error. */
+/** What happens to one request; `answered` lets the partitions of topic t in `failing` fail with a passing error. */
 type Fault =
   | { readonly kind: 'none' }
   | { readonly kind: 'lost request' }
@@ -30,7 +30,6 @@ type Fault =
   | { readonly kind: 'answered'; readonly failing: readonly number[]; readonly code: number };
 
 interface PartitionLog {
-  readonly records: KafkaRecord[];
   /** By producer id: the sequence number that is to come next. */
   readonly next: Map<number, number>;
 }
@@ -40,13 +39,15 @@ interface PartitionLog {
  * succeeds as a whole, so a different request after a failed one is taken for a repetition, "stored", and lost.
  */
 class HazardousDriver implements KafkaDriver {
-  readonly logs: readonly PartitionLog[] = Array.from({ length: PARTITIONS }, () => ({ records: [], next: new Map() }));
+  readonly #logs = new Map<string, PartitionLog>();
+  /** All that is stored, in the order of its coming. */
+  readonly stored: KafkaRecord[] = [];
   inFlight = 0;
   readonly #faults: Fault[];
   readonly #tells: boolean;
   #producer = 0;
   #failed: readonly KafkaRecord[] | null = null;
-  #sequences = new Map<number, number>();
+  #sequences = new Map<string, number>();
 
   /**
    * @param tells like platformatic: which partition and record failed, and knows repetitions again; else like kafkajs
@@ -97,38 +98,42 @@ class HazardousDriver implements KafkaDriver {
     { failing, code }: { readonly failing: readonly number[]; readonly code: number },
   ): Map<string, PartitionAnswer> {
     const answers = new Map<string, PartitionAnswer>();
-    for (const [partition, members] of groupByPartition(records)) {
-      const name = partitionName('t', partition);
+    for (const [name, members] of groupByPartition(records)) {
       const culprits = members.flatMap(({ value }, at) => (isPoison(value) ? [at] : []));
       const size = members.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-      if (failing.includes(partition)) answers.set(name, { code, culprits: [] });
+      if (failing.some((partition) => name === partitionName('t', partition)))
+        answers.set(name, { code, culprits: [] });
       else if (culprits.length > 0) answers.set(name, { code: INVALID_RECORD, culprits });
       else if (size > MAX_BODIES) answers.set(name, { code: TOO_LARGE, culprits: [] });
-      else answers.set(name, { code: this.#append(partition, members), culprits: [] });
+      else answers.set(name, { code: this.#append(name, members), culprits: [] });
     }
     return answers;
   }
 
-  #append(partition: number, members: readonly KafkaRecord[]): number {
-    const log = this.logs[partition]!;
-    const sequence = this.#sequences.get(partition) ?? 0;
+  #append(name: string, members: readonly KafkaRecord[]): number {
+    const log = this.#logs.get(name) ?? { next: new Map<number, number>() };
+    this.#logs.set(name, log);
+    const sequence = this.#sequences.get(name) ?? 0;
     const expected = log.next.get(this.#producer) ?? 0;
     if (sequence > expected) return 45;
     if (sequence < expected) return 0;
-    log.records.push(...members);
+    this.stored.push(...members);
     log.next.set(this.#producer, expected + members.length);
     return 0;
   }
 
   #advance(records: readonly KafkaRecord[]): void {
-    for (const [partition, members] of groupByPartition(records))
-      this.#sequences.set(partition, (this.#sequences.get(partition) ?? 0) + members.length);
+    for (const [name, members] of groupByPartition(records))
+      this.#sequences.set(name, (this.#sequences.get(name) ?? 0) + members.length);
   }
 }
 
-function groupByPartition(records: readonly KafkaRecord[]): Map<number, KafkaRecord[]> {
-  const groups = new Map<number, KafkaRecord[]>();
-  for (const record of records) groups.set(record.partition, [...(groups.get(record.partition) ?? []), record]);
+function groupByPartition(records: readonly KafkaRecord[]): Map<string, KafkaRecord[]> {
+  const groups = new Map<string, KafkaRecord[]>();
+  for (const record of records) {
+    const name = partitionName(record.topic, record.partition);
+    groups.set(name, [...(groups.get(name) ?? []), record]);
+  }
   return groups;
 }
 
@@ -149,11 +154,11 @@ function answeredWith(code: number): KafkaTrouble {
 }
 
 let position = 0n;
-function message(key: string | null, body: string): OutgoingMessage {
+function message(key: string | null, body: string, topic = 't'): OutgoingMessage {
   const row = { position: ++position, id: String(position), values: [], lane: 'table', xid: null, since: NaN } as const;
   return {
     row,
-    address: { kind: 'topic', topic: 't' },
+    address: { kind: 'topic', topic },
     key,
     body: Buffer.from(body),
     type: null,
@@ -184,8 +189,9 @@ const messagesArbitrary = fc.array(
         fc.constant('poison'),
         fc.constant('x'.repeat(MAX_BODIES + 1)),
       ),
+      fc.constantFrom('t', 't', 't', 'u'),
     )
-    .map(([key, body]) => message(key, body)),
+    .map(([key, body, topic]) => message(key, body, topic)),
   { maxLength: 60 },
 );
 
@@ -196,7 +202,10 @@ interface Outcome {
   readonly refused: readonly OutgoingMessage[];
 }
 
-/** Publishes everything; each key that is refused is released at once, so that what follows goes on. */
+/**
+ * Publishes everything; each key that is refused is released at once, so that what follows goes on. Whenever a message
+ * is refused, all before it in its key have to be done with, and nothing behind it.
+ */
 async function publishAll(driver: KafkaDriver, messages: readonly OutgoingMessage[], chunk: number): Promise<Outcome> {
   const acked: OutgoingMessage[] = [];
   const refused: OutgoingMessage[] = [];
@@ -208,11 +217,15 @@ async function publishAll(driver: KafkaDriver, messages: readonly OutgoingMessag
       driver,
       OPTIONS,
       {
+        maySend: () => true,
         acknowledged: (stored) => {
           acked.push(...stored);
           look();
         },
         refused: (one) => {
+          const ofKey = messages.filter(({ key }) => key !== null && key === one.key);
+          const done = ofKey.filter((each) => acked.includes(each) || refused.includes(each));
+          expect(done).toEqual(ofKey.slice(0, Math.max(0, ofKey.indexOf(one))));
           refused.push(one);
           session.release(one.key);
           look();
@@ -244,7 +257,7 @@ describe.each([
           expect(new Set(refused)).toEqual(new Set(messages.filter(isRefusable)));
           expect(new Set(acked)).toEqual(new Set(messages.filter((one) => !isRefusable(one))));
           expect(acked).toHaveLength(new Set(acked).size);
-          const stored = driver.logs.flatMap(({ records }) => records);
+          const { stored } = driver;
           const ids = new Set(stored.map(({ headers }) => [...headers.values()][0]!.toString()));
           expect(ids).toEqual(new Set(acked.map(({ row }) => row.id)));
           for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) {
@@ -263,6 +276,7 @@ describe.each([
 
 describe('a session', () => {
   const listener = (failed: (error: RelayError) => void) => ({
+    maySend: () => true,
     acknowledged: () => undefined,
     refused: () => undefined,
     retrying: () => undefined,
@@ -279,6 +293,29 @@ describe('a session', () => {
       session.enqueue([message('a', 'x')]);
     });
     expect(failure.code).toBe('broker_unreachable');
+  });
+
+  test('counts the time for repetitions anew once the broker has answered, though it stored nothing', async () => {
+    const lost = { kind: 'lost request' } as const;
+    const driver = new HazardousDriver([lost, { kind: 'none' }, lost], true);
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+    onTestFinished(() => clock.mockRestore());
+    const told = await new Promise<string>((resolve) => {
+      const failed = (error: RelayError) => resolve(`failed: ${error.code}`);
+      const hears = {
+        ...listener(failed),
+        refused: () => {
+          // an hour without a message
+          now += 3_600_000;
+          session.enqueue([message('b', 'x')]);
+        },
+        acknowledged: () => resolve('acknowledged'),
+      };
+      const session = new KafkaSession(driver, { ...OPTIONS, retryForMs: 1_000 }, hears, () => 0);
+      session.enqueue([message('a', 'poison')]);
+    });
+    expect(told).toBe('acknowledged');
   });
 
   test('fails at once when somebody has to mend something, and acknowledges what was stored', async () => {

@@ -39,7 +39,8 @@ export interface BatchSource {
 /**
  * Takes the next batch off the queue: the longest run from its front that the limits allow. It never reaches past a
  * message that does not fit, so the order of the queue is the order of every partition. The first message of a
- * partition fits as long as the request may be so large.
+ * partition fits as long as the request may be so large. A key's messages for two topics never share a request: of a
+ * request that is refused in part, a key is stored up to one of its messages, and nothing behind that.
  *
  * @param now milliseconds since 1970, the timestamp of all records
  * @returns the batch; empty when the queue is, when all that is in it is held, when its first topic is not known, or
@@ -50,6 +51,7 @@ export function nextBatch(source: BatchSource, limits: BatchLimits, now: number)
   const messages: OutgoingMessage[] = [];
   const records: KafkaRecord[] = [];
   const filled = new Map<TopicTarget, number[]>();
+  const keys = new TopicOfKeys(messages);
   const timestamp = BigInt(now);
   let requestBytes = 0;
   for (let message = queue.peek(); message !== undefined; message = queue.peek()) {
@@ -67,6 +69,7 @@ export function nextBatch(source: BatchSource, limits: BatchLimits, now: number)
     const before = partitions[partition] ?? 0;
     if (before > 0 && before + size > target.batchBytes) break;
     if (requestBytes + size > limits.requestBytes) break;
+    if (message.key !== null && filled.size > 1 && keys.inOther(message.key, target.name)) break;
     partitions[partition] = before + size;
     requestBytes += size;
     queue.shift();
@@ -75,6 +78,27 @@ export function nextBatch(source: BatchSource, limits: BatchLimits, now: number)
   }
   for (const target of filled.keys()) target.nextKeyless = (target.nextKeyless + 1) % target.partitions;
   return { messages, records };
+}
+
+/** Which topic each key of a batch goes to. Made when a second topic comes into it: most batches have one. */
+class TopicOfKeys {
+  readonly #messages: readonly OutgoingMessage[];
+  readonly #topics = new Map<string, string>();
+  #seen = 0;
+
+  /** @param messages those of the batch, as it grows */
+  constructor(messages: readonly OutgoingMessage[]) {
+    this.#messages = messages;
+  }
+
+  /** Whether the batch has a message of this key for another topic. */
+  inOther(key: string, topic: string): boolean {
+    for (let next = this.#messages[this.#seen]; next !== undefined; next = this.#messages[++this.#seen]) {
+      if (next.key !== null) this.#topics.set(next.key, topicOf(next));
+    }
+    const known = this.#topics.get(key);
+    return known !== undefined && known !== topic;
+  }
 }
 
 /** The topic of a message; a message for an exchange has none, which routing makes sure of. */

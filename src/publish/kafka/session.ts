@@ -11,6 +11,7 @@ import type { KafkaOptions } from './options.ts';
 import { RecordEncoder, recordSize } from './record.ts';
 import { settle } from './settle.ts';
 import { Topics } from './topics.ts';
+import { assertMaySend } from '../fence.ts';
 import { within } from '../within.ts';
 
 const BACKOFF = { baseMs: 100, maxMs: 1_000 };
@@ -141,6 +142,7 @@ export class KafkaSession implements PublisherSession {
       const fault =
         tooLargeFor(this.#options.requestBytes, message) ??
         (await this.#deadline(this.#topics.resolve(topicOf(message), this.#ended.signal)));
+      this.#answered();
       if (this.#over() || fault === null || lane.queue.peek() !== message) return;
       lane.queue.shift();
       this.#refuse(lane, message, fault);
@@ -152,6 +154,7 @@ export class KafkaSession implements PublisherSession {
   async #deliver(lane: Lane, batch: Batch): Promise<void> {
     const { messages, records } = batch;
     while (!this.#over()) {
+      assertMaySend(this.#listener);
       this.#recordsOfProducer += records.length;
       const failure = await this.#deadline(this.#driver.send(records));
       if (this.#over()) return;
@@ -166,16 +169,22 @@ export class KafkaSession implements PublisherSession {
   }
 
   #stored(lane: Lane, messages: readonly OutgoingMessage[]): void {
-    this.#failingSince = null;
-    this.#attempt = 0;
+    this.#answered();
     lane.isolation.cleared(messages.length);
     if (this.#recordsOfProducer > RENEW_AFTER_RECORDS) this.#renew();
     lane.stored(messages);
   }
 
+  /** The broker does its work: what fails from now on has a time of its own. */
+  #answered(): void {
+    this.#failingSince = null;
+    this.#attempt = 0;
+  }
+
   /** The queue is put in order before anyone is told: the listener may release or discard a key at once. */
   async #sortOut(lane: Lane, batch: Batch, failure: SendFailure): Promise<void> {
     const outcome = settle(batch, failure);
+    if (outcome.stored.length > 0 || outcome.wait === null) this.#answered();
     this.#renew();
     lane.queue.putBack(outcome.again);
     for (const [topic, bytes] of outcome.tooLarge) this.#topics.narrow(topic, bytes);

@@ -50,7 +50,7 @@ export function settle(batch: Batch, failure: SendFailure): Settlement {
     else if (fault.class === 'configuration' || fault.class === 'fatal') stop ??= fault;
     else if (fault.class === 'transient') wait ??= fault;
     else {
-      const culprits = culpritsOf(group);
+      const culprits = culpritsOf(group).filter((at) => isFirstOfKey(batch.messages, members, at));
       for (const at of culprits) refused.set(at, fault);
       if (culprits.length === 0 && group.answer?.code === MESSAGE_TOO_LARGE) {
         const topic = topicAt(batch, members[0]);
@@ -99,6 +99,15 @@ function bytesOf(batch: Batch, members: readonly number[]): number {
     if (message !== undefined) bytes += recordSize(message, batch.records[at]?.key ?? null);
   }
   return bytes;
+}
+
+/**
+ * Whether no other message of its key is before it in its partition. If one is, it was not stored either, though
+ * nothing is wrong with it, and has to be before the culprit is refused: what is refused holds back its whole key.
+ */
+function isFirstOfKey(messages: readonly OutgoingMessage[], members: readonly number[], culprit: number): boolean {
+  const key = messages[culprit]?.key ?? null;
+  return key === null || !members.some((at) => at < culprit && messages[at]?.key === key);
 }
 
 /** A second culprit of one key waits its turn behind the first: it is found again when the key goes on. */
