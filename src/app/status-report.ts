@@ -1,6 +1,7 @@
 import type { InstanceRole, StatusReport } from '../core/status.ts';
 import type { Journal } from '../observe/journal.ts';
 import type { DestinationReading } from '../observe/telemetry.ts';
+import { circuitOf } from '../relay/circuit.ts';
 import type { Relay } from '../relay/relay.ts';
 
 /** What the destinations of a relay hold at this moment. */
@@ -8,6 +9,7 @@ export function readDestinations(relay: Relay): readonly DestinationReading[] {
   return relay.destinations.map(({ name, state, outlet, heldBytes }) => ({
     name,
     state: state.name,
+    circuit: circuitOf(state),
     inFlightMessages: outlet.ledger.sent,
     inFlightBytes: outlet.ledger.sentBytes,
     undeletedRows: outlet.ledger.undeleted,

@@ -1,25 +1,32 @@
 import type { Config } from '../config/index.ts';
 import type { RelayError } from '../core/errors.ts';
+import type { StreamSource } from '../core/capture.ts';
 import type { SlotSample } from '../core/status.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { streamSource } from '../capture/stream/stream-source.ts';
 import { PostgresTableReader } from '../capture/table/reader.ts';
 import { PostgresAuditor } from '../postgres/audit.ts';
 import { textExpression } from '../postgres/column-text.ts';
+import type { PostgresOptions } from '../postgres/connection.ts';
 import { quoteLiteral } from '../postgres/identifier.ts';
 import { PostgresParkedStore } from '../postgres/parked-store.ts';
 import { SqlSession } from '../postgres/session.ts';
 import { PostgresSettler, SETTLE_SETTINGS } from '../postgres/settle.ts';
 import { IN_ORDER_SETTINGS } from '../postgres/unpublished-rows.ts';
+import { PostgresVisibility } from '../postgres/visibility.ts';
 import { Relay, type RelayDestination, type RelayOptions } from '../relay/relay.ts';
 import type { RelayTelemetry } from '../relay/telemetry.ts';
+import { visibleOnly } from '../relay/visible-stream.ts';
 import { createRowFilters } from '../route/row-filters.ts';
 import { createRouter } from '../route/router.ts';
+import { PublishedExpiry } from './published-expiry.ts';
 import { createPublisher } from './publishers.ts';
 import { fixedAddresses, routeSpecs } from './routes.ts';
 import { slotPrefix } from './slot-prefix.ts';
 
-import { PublishedExpiry } from './published-expiry.ts';
+/** The configuration, with the one server that all sessions of the term have to be on. */
+export type TermConfig = Config & { readonly postgres: PostgresOptions };
+
 /** A relay for one term of leadership, with the connections that are its own. */
 export interface TermRelay {
   readonly relay: Relay;
@@ -29,6 +36,8 @@ export interface TermRelay {
 
 const PARKED_INTERVAL_MS = 5_000;
 const STALL_MS = 10_000;
+/** A look at what is visible is quick, or something is wrong. */
+const VISIBLE_TIMEOUT_MS = 5_000;
 
 /** Who is told of what concerns the process and not only the relay. */
 export interface TermObserver {
@@ -37,12 +46,17 @@ export interface TermObserver {
   slotSampled(sample: SlotSample): void;
 }
 
-/** Builds the relay of one term: everything new, so that nothing stale survives a loss of leadership. */
+/**
+ * Builds the relay of one term: everything new, so that nothing stale survives a loss of leadership.
+ *
+ * @param mayPublish asked before each send
+ */
 export function buildTermRelay(
-  config: Config,
+  config: TermConfig,
   table: OutboxTable,
   telemetry: RelayTelemetry,
   observer: TermObserver,
+  mayPublish: () => boolean,
 ): TermRelay {
   const { postgres } = config;
   const names = Object.keys(config.destinations);
@@ -52,31 +66,23 @@ export function buildTermRelay(
     settle: new SqlSession(postgres, { role: 'settle', settings: SETTLE_SETTINGS }),
     parked: new SqlSession(postgres, { role: 'parked' }),
     audit: new SqlSession(postgres, { role: 'audit', settings: IN_ORDER_SETTINGS }),
+    visible: new SqlSession(postgres, { role: 'visible', statementTimeoutMs: VISIBLE_TIMEOUT_MS }),
   };
-  const readers = names.map(() => new PostgresTableReader({ postgres, table, filters }));
-  const relay = new Relay(
-    {
-      destinations: readers.map((reader, at) => destinationParts(config, names[at] ?? '', reader, observer)),
-      streamSource: streamSource({
-        postgres,
-        table,
-        publication: config.capture.publication,
-        slotPrefix: slotPrefix(config),
-        shard: config.shard,
-        slotTimeoutMs: config.capture.slotTimeout,
-        walBudgetBytes: config.capture.walBudget,
-        maxTransactionBytes: memoryShares(config).transaction,
-        onSlotSample: (sample) => observer.slotSampled(sample),
-      }),
   const { retain } = config.published;
   const expiry =
     retain === null ? null : new PublishedExpiry(postgres, table, retain, (error) => telemetry.failed(error));
   expiry?.start();
+  const readers = names.map(() => new PostgresTableReader({ postgres, table, filters }));
+  const relay = new Relay(
+    {
+      destinations: readers.map((reader, at) => destinationParts(config, names[at] ?? '', reader, observer)),
+      streamSource: logLane(config, table, telemetry, observer, sessions.visible),
       router: createRouter(specs, table, names),
       settler: new PostgresSettler(sessions.settle, table, retain !== null),
       parkedStore: new PostgresParkedStore(sessions.parked, table, config.shard, retain !== null),
       auditor: new PostgresAuditor(sessions.audit, table, filters),
       telemetry,
+      mayPublish,
     },
     relayOptions(config),
   );
@@ -87,6 +93,32 @@ export function buildTermRelay(
       await Promise.all(all.map((each) => each.close()));
     },
   };
+}
+
+/** The stream, of what is in the log or of what is visible. */
+function logLane(
+  config: TermConfig,
+  table: OutboxTable,
+  telemetry: RelayTelemetry,
+  observer: TermObserver,
+  session: SqlSession,
+): StreamSource {
+  const { postgres, capture, shard } = config;
+  const { transaction, waiting } = memoryShares(config);
+  const logged = streamSource({
+    postgres,
+    table,
+    publication: capture.publication,
+    slotPrefix: slotPrefix(config),
+    shard,
+    slotTimeoutMs: capture.slotTimeout,
+    walBudgetBytes: capture.walBudget,
+    maxTransactionBytes: transaction,
+    onSlotSample: (sample) => observer.slotSampled(sample),
+  });
+  if (capture.publishWhen === 'logged') return logged;
+  const failed = (error: RelayError): void => telemetry.failed(error);
+  return visibleOnly(logged, { visibility: new PostgresVisibility(session), maxBytes: waiting, failed });
 }
 
 function destinationParts(
@@ -105,10 +137,14 @@ function destinationParts(
   };
 }
 
-/** The budget in two: what is being received of one transaction, and what destinations hold and have in flight. */
-function memoryShares({ limits }: Config): { readonly transaction: number; readonly destinations: number } {
+/**
+ * The budget: what is being received of one transaction, transactions that wait until they are visible, and what
+ * destinations hold and have in flight.
+ */
+function memoryShares({ capture, limits }: Config): Record<'transaction' | 'waiting' | 'destinations', number> {
   const transaction = Math.floor(limits.memory / 4);
-  return { transaction, destinations: limits.memory - transaction };
+  const waiting = capture.publishWhen === 'visible' ? transaction : 0;
+  return { transaction, waiting, destinations: limits.memory - transaction - waiting };
 }
 
 function relayOptions(config: Config): RelayOptions {
@@ -120,9 +156,10 @@ function relayOptions(config: Config): RelayOptions {
     streamAllowed: capture.mode !== 'polling',
     memoryBytes: memoryShares(config).destinations,
     undeletedRows: limits.undeleted,
+    parkedRows: limits.parked,
     stream: { retryMs: capture.retryReplication, stallMs: STALL_MS },
     auditIntervalMs: capture.auditInterval,
     parkedIntervalMs: PARKED_INTERVAL_MS,
+    keepsPublished: config.published.retain !== null,
   };
 }
-    keepsPublished: config.published.retain !== null,

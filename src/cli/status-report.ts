@@ -20,12 +20,13 @@ export function statusLines(report: StatusReport, ready: Verdict, style: Style):
 }
 
 function destinationLines(destinations: readonly DestinationStatus[]): readonly string[] {
-  const headings = ['destination', 'state', 'in flight', 'undeleted', 'parked', 'since', 'reason'];
+  const headings = ['destination', 'state', 'circuit', 'in flight', 'undeleted', 'parked', 'since', 'reason'];
   return table(
     headings,
     destinations.map((one) => [
       one.name,
       one.state,
+      one.circuit,
       String(one.inFlightMessages),
       String(one.undeletedRows),
       String(one.parkedRows),

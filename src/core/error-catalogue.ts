@@ -67,32 +67,97 @@ export const ERROR_CATALOGUE = {
     'The server is a standby (in recovery), or read-only.',
     'Point postgres.url at the primary; a multi-host URL follows a failover.',
   ),
+  postgres_disk_full: entry(
+    'transient',
+    'Postgres has no room on its disk. Published rows cannot be deleted; at limits.undeleted publishing pauses.',
+    'Make room on the disk that the message of the server names; the relay goes on by itself.',
+  ),
+  postgres_primary_changed: entry(
+    'transient',
+    'The primary is another server, or on another timeline, than before: a failover or a restore. The relay goes on from its table.',
+    'Nothing after a planned switchover. After a failover to an asynchronous standby, transactions that it had not received are gone, published or not.',
+  ),
+  postgres_other_primary: entry(
+    'transient',
+    'A session came to another primary than the other sessions of this term of leadership. The term ends, and the next one begins with all sessions on one server.',
+    'Nothing after a failover. If it goes on, postgres.url leads to several writable servers: let it name the primary only.',
+  ),
+  postgres_stale_primary: entry(
+    'configuration',
+    'A writable server is on an older timeline than one that the relay has worked with: an old primary that came back after a failover. It is not used.',
+    'Stop the old primary and rebuild it as a standby. If it was restored on purpose, restart the relay.',
+  ),
 
   // capture
   replication_unavailable: entry(
     'configuration',
     'Logical replication is not to be had; the relay polls the table instead.',
-    'Set wal_level = logical, grant REPLICATION, and leave a free walsender and slot; or set capture.mode: polling.',
+    'Do what the message tells, or set capture.mode: polling.',
+  ),
+  replication_wal_level: entry(
+    'configuration',
+    "The server's log carries too little for logical replication; the relay polls the table instead.",
+    "ALTER SYSTEM SET wal_level = 'logical'; then restart Postgres. Or set capture.mode: polling.",
+  ),
+  replication_denied: entry(
+    'configuration',
+    'The relay role may not replicate, or is not let in for it; the relay polls the table instead.',
+    'ALTER ROLE ... REPLICATION, and a line of pg_hba.conf that lets it into the database.',
+  ),
+  replication_exhausted: entry(
+    'configuration',
+    'No replication slot or walsender is free; the relay polls the table until there is one.',
+    'Drop slots that nobody uses, or raise max_replication_slots and max_wal_senders.',
+  ),
+  replication_indirect: entry(
+    'configuration',
+    'The replication session does not reach the server that the SQL session is on: a pooler, a load balancer or another primary is between. The relay polls the table instead.',
+    'Let postgres.url name the primary itself, past any pooler.',
+  ),
+  replication_publication: entry(
+    'configuration',
+    'The publication is missing, or does not bring all rows and columns of the outbox; the relay polls the table instead.',
+    'The statement that the message tells; `outbox-relay check` examines it.',
+  ),
+  replication_slot_waits: entry(
+    'transient',
+    'The creation of the replication slot waits for a transaction that goes on and on; the relay polls the table and tries again.',
+    'End the transaction that the message names: the slot has to wait for all that were running when its creation began.',
+  ),
+  replication_slot_lost: entry(
+    'transient',
+    "The server invalidated the relay's slot, or was about to, since it retained too much log; the relay reads the table and opens a new stream.",
+    'Raise max_slot_wal_keep_size, or lower capture.walBudget below it, so that the relay closes the stream before.',
   ),
   replication_failed: entry(
     'transient',
-    'The replication stream broke or its slot could not be created in time; the relay reads the table and tries again.',
-    'Nothing, unless it goes on: look for long-running or prepared transactions, which slot creation waits for.',
+    'The replication stream broke or could not be opened in time; the relay reads the table and tries again.',
+    'Nothing, unless it goes on: then look at the message, and at the log of the server.',
   ),
   replication_protocol: entry(
     'transient',
     'The log carried something that the decoder does not know.',
     'Please report it with the message; the relay reads the table meanwhile.',
   ),
+  wal_budget_near: entry(
+    'transient',
+    "The relay's slot retains most of capture.walBudget. At the budget the stream is closed and the table read instead.",
+    'Nothing, unless it repeats: a transaction runs for long, or a destination is slower than the writers.',
+  ),
   wal_budget_exceeded: entry(
     'transient',
     "The relay's slot retained more log than capture.walBudget; the stream was closed, the table is read instead.",
-    'Nothing, unless it repeats: the destination is slower than the writers, or a transaction runs for very long.',
+    'Nothing, unless it repeats: then a transaction runs for very long, or a destination is slower than the writers. Each time in close succession the relay waits longer before it opens a stream again.',
   ),
   buffer_full: entry(
     'transient',
     'What the stream brought did not fit into limits.memory; the rows are read from the table instead.',
     'Nothing; raise limits.memory if it happens all the time.',
+  ),
+  commits_waiting: entry(
+    'transient',
+    'Committed transactions have been in the log for seconds and are not visible: their commits wait for a synchronous standby. With capture.publishWhen: visible they are not published before.',
+    "Look for the standby: SELECT pid, query FROM pg_stat_activity WHERE wait_event = 'SyncRep'; SELECT * FROM pg_stat_replication.",
   ),
   table_rewritten: entry(
     'transient',
@@ -180,6 +245,18 @@ export const ERROR_CATALOGUE = {
     'row',
     'RabbitMQ has no queue for the message (returned as unroutable), or Kafka has no such topic.',
     'Create the topic, or bind a queue for the routing key, then `retry` the row.',
+  ),
+  parked_limit: entry(
+    'configuration',
+    'So many rows of a destination are parked that the fault is not theirs (limits.parked), and one more is refused. The destination is down, parks no more, and tries again slowly.',
+    'Mend what the rows have in common (`outbox-relay parked list`: a missing topic, a wrong template), then `parked retry --code CODE`; or raise limits.parked.',
+  ),
+
+  // verify
+  verify_refused: entry(
+    'configuration',
+    'What `outbox-relay verify` was asked to compare cannot be compared.',
+    'The message says why: too many ids at a time, a queue that cannot be read without taking its messages, a destination without a broker.',
   ),
 
   // leadership

@@ -1,10 +1,16 @@
 /** What `/status` reports, and `outbox-relay status` prints. Times are ISO 8601 in UTC; sizes are bytes. */
 import type { ErrorCode } from './error-catalogue.ts';
+import type { RelayError } from './errors.ts';
 
 /** The states of a destination, in the order of its life. */
 export const DESTINATION_STATES = ['down', 'catchup', 'handover', 'streaming', 'halted'] as const;
 
 export type DestinationStateName = (typeof DESTINATION_STATES)[number];
+
+/** The states of a destination's circuit breaker. */
+export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const;
+
+export type CircuitStateName = (typeof CIRCUIT_STATES)[number];
 
 /** What an instance does: only the leader publishes. */
 export type InstanceRole = 'starting' | 'standby' | 'leader' | 'stopping';
@@ -17,7 +23,7 @@ export interface LagSample {
   readonly waitingRows: number;
   /** There are at least `waitingRows`: counting stopped there. */
   readonly waitingRowsCapped: boolean;
-  /** The slot of the running stream; null while there is none. */
+  /** The slot of the stream that runs or is being opened; null while there is none. */
   readonly slot: SlotSample | null;
 }
 
@@ -30,9 +36,45 @@ export interface SlotSample {
   readonly walStatus: string;
 }
 
+/** A transaction that the creation of a slot waits for. */
+export interface BlockingTransaction {
+  readonly xid: string;
+  /** The server process that runs it; null for a prepared transaction. */
+  readonly pid: number | null;
+  /** Name of a prepared transaction; null for a running one. */
+  readonly gid: string | null;
+  /** As its session calls itself; null for a prepared transaction. */
+  readonly applicationName: string | null;
+  readonly role: string | null;
+  readonly database: string | null;
+  /** Since it began, or was prepared. */
+  readonly ageSeconds: number;
+  /** The relay's role may not see when it began (`pg_read_all_stats`): it is at least so old as it has been waited for. */
+  readonly ageIsLowerBound: boolean;
+}
+
+/** A slot whose creation waits. */
+export interface SlotWait {
+  readonly slot: string;
+  /** All such transactions one after the other; this is the present one. */
+  readonly transaction: BlockingTransaction;
+}
+
+/** What is told of a slot beside what comes by it. Called at each look at it; must not throw. */
+export interface SlotObserver {
+  /** Null: there is no slot any more. */
+  sampled(sample: SlotSample | null): void;
+  /** Null: its creation waits for nothing, or is over. */
+  waits(wait: SlotWait | null): void;
+  /** Most of the log budget is used up; told once each time. */
+  nearBudget(warning: RelayError): void;
+}
+
 /** What a destination holds at this moment. */
 export interface DestinationGauges {
   readonly state: DestinationStateName;
+  /** `open`: nothing is sent until a back-off is over; `half-open`: a session is tried, and has acknowledged nothing yet. */
+  readonly circuit: CircuitStateName;
   /** Messages with the publisher, not yet acknowledged. */
   readonly inFlightMessages: number;
   readonly inFlightBytes: number;
@@ -63,6 +105,18 @@ export interface DestinationStatus extends DestinationGauges {
   readonly error: ReportedError | null;
 }
 
+/** The lane by the log. */
+export interface StreamStatus {
+  /** Whether rows come by the log now; else by passes over the table. */
+  readonly open: boolean;
+  readonly slot: string | null;
+  readonly since: string | null;
+  /** Why there is none; null while it is open, and when nobody needs it. */
+  readonly error: ReportedError | null;
+  /** What the creation of the next slot waits for; null when it does not. */
+  readonly waitsFor: BlockingTransaction | null;
+}
+
 /** The whole report. */
 export interface StatusReport {
   readonly version: string;
@@ -70,8 +124,7 @@ export interface StatusReport {
   readonly uptimeSeconds: number;
   readonly role: InstanceRole;
   readonly roleSince: string;
-  /** Whether rows come by the log now; else by passes over the table. */
-  readonly stream: { readonly open: boolean; readonly slot: string | null; readonly since: string | null };
+  readonly stream: StreamStatus;
   /** Empty unless leader. */
   readonly destinations: readonly DestinationStatus[];
   /** The last successful look; null before the first. */

@@ -50,17 +50,19 @@ export interface ParkedMark extends RowRef {
   readonly code: string;
   /** In words; never the payload. At most 2000 characters are kept. */
   readonly reason: string;
+  /** How often the row was refused, this time included. */
+  readonly attempts: number;
 }
 
 /** What is kept in memory of a parked row. */
-export type ParkedRef = Pick<ParkedMark, 'position' | 'id' | 'destination' | 'key'>;
+export type ParkedRef = Pick<ParkedMark, 'position' | 'id' | 'destination' | 'key' | 'attempts'>;
 
 /** The parked rows. */
 export interface ParkedStore {
   /** All marks. */
   load(): Promise<readonly ParkedRef[]>;
-  /** Sets a row aside; one that is parked already gets one more attempt counted, and the new reason. */
-  park(mark: ParkedMark): Promise<void>;
+  /** Sets rows aside, each named once; one that is parked already gets one more attempt counted, and the new reason. */
+  park(marks: readonly ParkedMark[]): Promise<void>;
   /**
    * Deletes a row and its mark, if there is one, in one transaction: after its dead letter was acknowledged. Where
    * published ids are kept, the row's `delivery` is that of the dead letter.

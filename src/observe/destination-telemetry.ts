@@ -1,7 +1,7 @@
 import type { RelayError } from '../core/errors.ts';
 import type { OnError } from '../core/routing.ts';
 import type { Lane, OutboxRow, RowRef } from '../core/row.ts';
-import type { DestinationStateName } from '../core/status.ts';
+import type { CircuitStateName, DestinationStateName } from '../core/status.ts';
 import type { HistogramSeries } from './histogram.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -27,6 +27,7 @@ export class DestinationTelemetry {
     this.#passRows = metrics.histogram('pass_rows', { destination });
     metrics.count('published_total', { destination, lane: 'stream' }, 0);
     metrics.count('published_total', { destination, lane: 'table' }, 0);
+    metrics.count('circuit_opened_total', { destination }, 0);
   }
 
   /** A session with the broker is open. */
@@ -51,6 +52,17 @@ export class DestinationTelemetry {
     if (to === 'halted') log.error(fields, 'the destination stands still until the relay is restarted');
     else if (to === 'down') log.warn(fields, 'the destination is down; its rows wait in the table');
     else log.info(fields, `the destination is in ${to}`);
+  }
+
+  /** Opening again and again is told rarely by the errors behind it; that it is over, at once. */
+  circuit(from: CircuitStateName, to: CircuitStateName): void {
+    const { metrics, log } = this.#reporter;
+    const destination = this.#name;
+    if (to === 'open') metrics.count('circuit_opened_total', { destination });
+    const fields = { destination, from, to };
+    if (to === 'closed') log.info(fields, 'the circuit is closed: the broker acknowledges again');
+    else if (from === 'closed') log.warn(fields, 'the circuit is open: the broker is tried again after a pause');
+    else log.debug(fields, `the circuit is ${to}`);
   }
 
   /** Rows that the broker has stored. */

@@ -88,6 +88,16 @@ export const METRICS = {
     ['destination', 'from', 'to', 'reason'],
     'Changes of state, by the event that led to them.',
   ),
+  circuit_state: metric(
+    'gauge',
+    ['destination', 'state'],
+    "1 for the state of the destination's circuit breaker (closed, open, half-open), 0 for the others. Half-open until the broker acknowledges something after a failure.",
+  ),
+  circuit_opened_total: metric(
+    'counter',
+    ['destination'],
+    'Times that the circuit opened: sessions with the broker that failed, and attempts after it that did.',
+  ),
   stream_open: metric('gauge', [], '1 while rows come by the log, 0 while the table is polled.'),
   stream_ends_total: metric('counter', ['code'], 'Streams that broke or could not be had, by error code.'),
   stream_transactions_total: metric('counter', [], 'Transactions with outbox rows that the log delivered.'),
@@ -113,7 +123,22 @@ export const METRICS = {
   slot_retained_bytes: metric(
     'gauge',
     [],
-    "Log that the relay's slot makes Postgres keep. Absent while there is no slot.",
+    "Log that the relay's slot makes Postgres keep, also while its creation waits. Absent while there is no slot.",
+  ),
+  wal_budget_bytes: metric(
+    'gauge',
+    [],
+    'How much that may be before the stream is closed (capture.walBudget). Absent with capture.mode: polling.',
+  ),
+  wal_guard_trips_total: metric(
+    'counter',
+    [],
+    'Streams, or attempts at one, that were given up since their slot retained more than the budget.',
+  ),
+  slot_blocker_age_seconds: metric(
+    'gauge',
+    [],
+    'Age of the transaction that the creation of a slot waits for, as far as it is known. Absent while it waits for none.',
   ),
   slot_wal_status: metric(
     'gauge',

@@ -1,6 +1,13 @@
 import { RelayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { DESTINATION_STATES, type DestinationGauges, type LagSample } from '../core/status.ts';
+import {
+  CIRCUIT_STATES,
+  DESTINATION_STATES,
+  type DestinationGauges,
+  type LagSample,
+  type SlotSample,
+  type SlotWait,
+} from '../core/status.ts';
 import { DestinationTelemetry } from './destination-telemetry.ts';
 import type { Journal } from './journal.ts';
 import type { Metrics } from './metrics.ts';
@@ -43,6 +50,7 @@ export class Telemetry {
     this.#reporter = new Reporter(metrics, log, now);
     metrics.set('leader', NO_LABELS, 0);
     metrics.set('stream_open', NO_LABELS, 0);
+    metrics.count('wal_guard_trips_total', NO_LABELS, 0);
     metrics.beforeScrape(() => this.#refresh());
   }
 
@@ -82,9 +90,10 @@ export class Telemetry {
     this.#reporter.log.info({ slot }, 'the stream is open');
   }
 
-  streamEnded(error: RelayError): void {
+  /** Opened again after so many milliseconds at the earliest. */
+  streamEnded(error: RelayError, retryMs: number): void {
     this.#streamClosed(error);
-    this.#reporter.failed(error, 'the stream has ended; the table is read instead');
+    this.#reporter.failed(error, 'the stream has ended; the table is read instead', { retryMs });
   }
 
   /** No stream is to be had; tried again after so many milliseconds. */
@@ -96,7 +105,31 @@ export class Telemetry {
   /** The stream was closed since nobody needs it. */
   streamClosed(): void {
     this.#metrics.set('stream_open', NO_LABELS, 0);
-    this.journal.streamClosed();
+    this.journal.streamClosed(null);
+  }
+
+  /** A look at the slot of the stream that runs or is being opened; null: there is none any more. */
+  slotSampled(sample: SlotSample | null): void {
+    this.#setOrClear('slot_retained_bytes', sample?.retainedBytes ?? null);
+    this.#metrics.clear('slot_wal_status');
+    if (sample === null) return;
+    for (const status of new Set([...WAL_STATUSES, sample.walStatus])) {
+      this.#metrics.set('slot_wal_status', { status }, status === sample.walStatus ? 1 : 0);
+    }
+  }
+
+  /** The creation of a slot waits for a transaction; null: not any more. */
+  slotWaits(wait: SlotWait | null): void {
+    this.#setOrClear('slot_blocker_age_seconds', wait?.transaction.ageSeconds ?? null);
+    const known = this.journal.stream.waitsFor?.xid;
+    this.journal.streamWaits(wait?.transaction ?? null);
+    if (wait === null || wait.transaction.xid === known) return;
+    this.#reporter.log.info({ ...wait }, 'the creation of a slot waits for a transaction; the table is polled meanwhile');
+  }
+
+  /** Most of the log budget is used up. */
+  walBudgetNear(warning: RelayError): void {
+    this.#reporter.failed(warning, 'the slot retains most of the log budget');
   }
 
   streamed(transactions: number, rows: number, bytes: number): void {
@@ -115,18 +148,12 @@ export class Telemetry {
     this.#reporter.failed(error, 'the relay met an error');
   }
 
-  /** A look at table and slot. */
+  /** A look at the table. */
   lagSampled(sample: LagSample): void {
     this.journal.lagSampled(sample);
     this.#setOrClear('oldest_unpublished_seconds', sample.oldestUnpublishedSeconds);
     this.#setOrClear('waiting_rows', sample.waitingRows);
     this.#setOrClear('waiting_rows_capped', sample.waitingRowsCapped ? 1 : 0);
-    this.#setOrClear('slot_retained_bytes', sample.slot?.retainedBytes ?? null);
-    this.#metrics.clear('slot_wal_status');
-    if (sample.slot === null) return;
-    for (const status of new Set([...WAL_STATUSES, sample.slot.walStatus])) {
-      this.#metrics.set('slot_wal_status', { status }, status === sample.slot.walStatus ? 1 : 0);
-    }
   }
 
   /** The look failed: what the last one told may no longer be so, and is told no longer; only its age is. */
@@ -136,11 +163,13 @@ export class Telemetry {
   }
 
   #streamClosed(error: RelayError): void {
-    this.streamClosed();
+    this.#metrics.set('stream_open', NO_LABELS, 0);
+    this.journal.streamClosed(error);
     this.#metrics.count('stream_ends_total', { code: error.code });
+    if (error.code === 'wal_budget_exceeded') this.#metrics.count('wal_guard_trips_total', NO_LABELS);
   }
 
-  #setOrClear(name: PlainLagGauge, value: number | null): void {
+  #setOrClear(name: PlainGauge, value: number | null): void {
     if (value === null) this.#metrics.clear(name);
     else this.#metrics.set(name, NO_LABELS, value);
   }
@@ -158,6 +187,9 @@ export class Telemetry {
       for (const state of DESTINATION_STATES) {
         this.#metrics.set('destination_state', { destination, state }, state === reading.state ? 1 : 0);
       }
+      for (const state of CIRCUIT_STATES) {
+        this.#metrics.set('circuit_state', { destination, state }, state === reading.circuit ? 1 : 0);
+      }
     }
   }
 }
@@ -166,11 +198,10 @@ const LAG_GAUGES = [
   'oldest_unpublished_seconds',
   'waiting_rows',
   'waiting_rows_capped',
-  'slot_retained_bytes',
-  'slot_wal_status',
 ] as const;
 
-type PlainLagGauge = Exclude<(typeof LAG_GAUGES)[number], 'slot_wal_status'> | 'lag_sample_age_seconds';
+type PlainGauge =
+  (typeof LAG_GAUGES)[number] | 'lag_sample_age_seconds' | 'slot_retained_bytes' | 'slot_blocker_age_seconds';
 
 const DESTINATION_GAUGES = [
   'in_flight_messages',
@@ -179,4 +210,5 @@ const DESTINATION_GAUGES = [
   'undeleted_rows',
   'parked_rows',
   'destination_state',
+  'circuit_state',
 ] as const;

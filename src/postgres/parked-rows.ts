@@ -8,7 +8,6 @@ import type { SqlSession } from './session.ts';
 
 /** A parked row as `outbox-relay parked list` tells it. */
 export interface ParkedRow extends ParkedMark {
-  readonly attempts: number;
   readonly parkedAt: Date;
 }
 
@@ -28,7 +27,6 @@ export interface ParkedSelection {
 
 interface MarkRow extends Omit<ParkedMark, 'position'> {
   readonly position: string;
-  readonly attempts: number;
   readonly parked_at: Date;
 }
 

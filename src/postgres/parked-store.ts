@@ -3,6 +3,7 @@ import type { RowRef } from '../core/row.ts';
 import { parseSnapshot, seesTransaction } from '../core/snapshot.ts';
 import type { ParkedMark, ParkedRef, ParkedStore, PublishedRow } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
+import { refArrays, textArray } from './array-literal.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { companionTables, quoteTable } from './identifier.ts';
 import { deliveryValues, keepingDeadLetter } from './published-ids.ts';
@@ -31,26 +32,30 @@ export class PostgresParkedStore implements ParkedStore {
     const rows = await this.#session.query<Omit<ParkedRef, 'position'> & { readonly position: string }>(
       'reading the parked rows',
       {
-        text: `SELECT position, id, destination, key FROM ${this.#parked} WHERE shard = $1 ORDER BY position`,
+        text: `SELECT position, id, destination, key, attempts FROM ${this.#parked} WHERE shard = $1 ORDER BY position`,
         values: [this.#shard],
       },
     );
     return rows.map((row) => ({ ...row, position: BigInt(row.position) }));
   }
 
-  async park(mark: ParkedMark): Promise<void> {
-    await this.#session.query('parking a row', {
-      text: `INSERT INTO ${this.#parked} AS p (position, id, destination, key, code, reason, shard, attempts, parked_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 1, clock_timestamp())
+  async park(marks: readonly ParkedMark[]): Promise<void> {
+    const [positions, ids] = refArrays(marks);
+    await this.#session.query('parking rows', {
+      text: `INSERT INTO ${this.#parked} AS p (position, id, destination, key, code, reason, attempts, shard, parked_at)
+        SELECT m.*, $8, clock_timestamp()
+        FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[]) m
         ON CONFLICT (position, id) DO UPDATE SET destination = excluded.destination, key = excluded.key,
-          code = excluded.code, reason = excluded.reason, attempts = p.attempts + 1, parked_at = excluded.parked_at`,
+          code = excluded.code, reason = excluded.reason, attempts = greatest(p.attempts + 1, excluded.attempts),
+          parked_at = excluded.parked_at`,
       values: [
-        mark.position.toString(),
-        mark.id,
-        mark.destination,
-        mark.key,
-        mark.code,
-        storable(mark.reason).slice(0, MAX_REASON_LENGTH),
+        positions,
+        ids,
+        textArray(marks.map(({ destination }) => destination)),
+        textArray(marks.map(({ key }) => key)),
+        textArray(marks.map(({ code }) => code)),
+        textArray(marks.map(({ reason }) => storable(reason).slice(0, MAX_REASON_LENGTH))),
+        `{${marks.map(({ attempts }) => attempts).join()}}`,
         this.#shard,
       ],
     });

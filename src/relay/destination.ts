@@ -1,9 +1,9 @@
-import { backoffDelay } from '../core/backoff.ts';
 import { RelayError } from '../core/errors.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { Routed } from '../core/routing.ts';
 import type { OutboxRow } from '../core/row.ts';
 import type { DestinationOptions, DestinationParts } from './destination-parts.ts';
+import { circuitOf } from './circuit.ts';
 import { asRelayError } from './failure.ts';
 import { HoldBuffer } from './hold-buffer.ts';
 import {
@@ -14,18 +14,13 @@ import {
   type DestinationCommand,
   type DestinationEvent,
   type DestinationState,
-  type WaitDelay,
 } from './machine.ts';
 import { Outlet } from './outlet.ts';
 import { runPass, type PassHost, type PassOutcome } from './pass.ts';
 import type { RoutedTransaction } from './routed.ts';
 import { SkipRule } from './skip-rule.ts';
 import { Timer } from './timer.ts';
-
-const RETRY = { baseMs: 200, maxMs: 30_000 };
-const RETRY_SLOWLY = { baseMs: 5_000, maxMs: 30_000 };
-/** Between passes of a handover that find nothing and wait for a writer to end. */
-const HANDOVER_PAUSE_MS = 20;
+import { waitMs } from './waits.ts';
 
 /**
  * One destination: carries out what its state machine ({@link reduce}) commands, and tells it what became of that.
@@ -122,6 +117,10 @@ export class Destination {
       return;
     }
     if (this.#state.name === 'streaming') {
+      if (transaction.rows.length > this.outlet.trial.allowance) {
+        this.dispatch({ type: 'trial-full' });
+        return;
+      }
       this.outlet.publish(transaction.rows);
       return;
     }
@@ -160,6 +159,7 @@ export class Destination {
     const context = { streamOpen: this.#parts.stream.open, streamAllowed, handoverRows };
     const { state, commands } = reduce(before, event, context);
     this.#state = state;
+    this.#tellCircuit(before, state);
     if (state.name !== before.name) {
       const error = 'error' in event ? event.error : null;
       this.#timer.clear();
@@ -171,10 +171,15 @@ export class Destination {
     if (needsStream(state) !== needsStream(before)) this.#parts.stream.needsChanged();
   }
 
+  #tellCircuit(before: DestinationState, state: DestinationState): void {
+    const [from, to] = [circuitOf(before), circuitOf(state)];
+    if (from !== to) this.#parts.telemetry.circuit(from, to);
+  }
+
   #execute(command: DestinationCommand): void {
     switch (command.type) {
       case 'open-session':
-        this.#open();
+        this.#open(command.trial);
         break;
       case 'close-session':
         this.#opening.abort();
@@ -200,15 +205,15 @@ export class Destination {
         this.#letGo();
         break;
       case 'wait':
-        this.#timer.set(this.#delay(command.delay), () => this.dispatch({ type: 'timer' }));
+        this.#timer.set(waitMs(command.delay, this.#options.pollIntervalMs), () => this.dispatch({ type: 'timer' }));
         break;
     }
   }
 
-  #open(): void {
+  #open(trial: boolean): void {
     this.#opening = new AbortController();
     const { signal } = this.#opening;
-    this.outlet.open(signal).then(
+    this.outlet.open(signal, trial).then(
       (opened) => {
         if (!opened || signal.aborted) return;
         this.#parts.telemetry.opened();
@@ -257,6 +262,7 @@ export class Destination {
       destination: this.name,
       reader: this.#parts.reader,
       room: this.outlet.room,
+      trial: this.outlet.trial,
       inFlight: () => this.outlet.ledger.sent + this.outlet.ledger.undeleted,
       wanted: () => this.#wanted(),
       begin: () => {
@@ -300,16 +306,5 @@ export class Destination {
     this.#holding.abort();
     this.#held.clear();
     this.#skip.reset();
-  }
-
-  #delay(delay: WaitDelay): number {
-    switch (delay.kind) {
-      case 'poll':
-        return this.#options.pollIntervalMs;
-      case 'handover':
-        return HANDOVER_PAUSE_MS;
-      case 'backoff':
-        return 1 + backoffDelay(delay.slowly ? RETRY_SLOWLY : RETRY, delay.attempt);
-    }
   }
 }

@@ -19,10 +19,15 @@
  */
 import type { RelayError } from '../core/errors.ts';
 import type { FullXid, Snapshot } from '../core/snapshot.ts';
+import { TRIAL_ROWS } from './trial.ts';
 
 /** Where a destination stands. */
 export type DestinationState =
-  | ({ readonly name: 'down' } & Failures)
+  | ({
+      readonly name: 'down';
+      /** A session is being opened; else its back-off is waited out. */
+      readonly opening: boolean;
+    } & Failures)
   | ({
       readonly name: 'catchup';
       /** The backlog is small, and the destination waits for the stream. */
@@ -67,13 +72,16 @@ export type DestinationEvent =
   | { readonly type: 'xid-failed'; readonly error: RelayError }
   | { readonly type: 'buffer-full'; readonly error: RelayError }
   | { readonly type: 'stragglers'; readonly error: RelayError }
+  /** The stream brings more than a session on trial may be sent. */
+  | { readonly type: 'trial-full' }
   | { readonly type: 'keys-released' }
   | { readonly type: 'timer' }
   | { readonly type: 'halt'; readonly error: RelayError };
 
 /** What to do about it, in order. */
 export type DestinationCommand =
-  | { readonly type: 'open-session' }
+  /** `trial`: one before it failed, and nothing was acknowledged since. */
+  | { readonly type: 'open-session'; readonly trial: boolean }
   | { readonly type: 'close-session' }
   | { readonly type: 'start-pass' }
   | { readonly type: 'cancel-pass' }
@@ -106,7 +114,7 @@ export interface Transition {
 }
 
 /** A destination begins without a session, and its first timer fires at once. */
-export const INITIAL_STATE: DestinationState = { name: 'down', failures: 0 };
+export const INITIAL_STATE: DestinationState = { name: 'down', opening: false, failures: 0 };
 
 /** Whether transactions of the stream are taken (held or published) in this state, and not let go. */
 export function takesStream(state: DestinationState): boolean {
@@ -138,7 +146,7 @@ export function reduce(state: DestinationState, event: DestinationEvent, context
 function reduceDown(state: InState<'down'>, event: DestinationEvent): Transition {
   switch (event.type) {
     case 'timer':
-      return stay(state, { type: 'open-session' });
+      return stay({ ...state, opening: true }, { type: 'open-session', trial: state.failures > 0 });
     case 'opened':
       return fallBack(state);
     case 'open-failed':
@@ -177,7 +185,8 @@ function reduceHandover(state: InState<'handover'>, event: DestinationEvent, con
       return state.passing ? stay({ ...state, x0: event.xid }) : startPass({ ...state, x0: event.xid });
     case 'pass-ended': {
       const past = event.complete && state.x0 !== null && event.snapshot.xmin > state.x0;
-      if (past && event.held <= context.handoverRows) {
+      const mayHold = state.failures > 0 ? Math.min(TRIAL_ROWS, context.handoverRows) : context.handoverRows;
+      if (past && event.held <= mayHold) {
         return { state: { name: 'streaming', failures: state.failures }, commands: [{ type: 'publish-held' }] };
       }
       return event.taken > 0 ? startPass(state) : waitForPass(state, { kind: 'handover' });
@@ -206,6 +215,7 @@ function reduceStreaming(state: InState<'streaming'>, event: DestinationEvent): 
     case 'stream-ended':
     case 'buffer-full':
     case 'stragglers':
+    case 'trial-full':
     case 'keys-released':
       return fallBack(state);
     case 'session-failed':
@@ -252,7 +262,7 @@ function fallBack(state: Failures, passing = false): Transition {
 
 function goDown(state: Failures, error: RelayError): Transition {
   return {
-    state: { name: 'down', failures: state.failures + 1 },
+    state: { name: 'down', opening: false, failures: state.failures + 1 },
     commands: [...LEAVE, { type: 'wait', delay: backoff(error, state.failures) }],
   };
 }

@@ -10,6 +10,7 @@ import { Room } from './room.ts';
 import type { Settling, SettlingOwner } from './settling.ts';
 import type { DestinationTelemetry } from './telemetry.ts';
 import { Timer } from './timer.ts';
+import { Trial } from './trial.ts';
 
 /** What an outlet is made of. */
 export interface OutletParts {
@@ -20,16 +21,20 @@ export interface OutletParts {
   readonly router: Router;
   readonly parkedStore: ParkedStore;
   readonly settling: Settling;
+  /** Whether this instance still leads, at this very moment. */
+  readonly mayPublish: () => boolean;
   readonly telemetry: DestinationTelemetry;
   /** The destination's share of the memory budget, in bytes: half of it for what is sent, half for what is held. */
   readonly memoryBytes: number;
   /** Published rows that may wait for their deletion. */
   readonly undeletedRows: number;
+  /** Rows that may be parked at a time. */
+  readonly parkedRows: number;
+  /** Whether deletions are told where the rows went: published ids are kept. */
+  readonly keepsPublished: boolean;
 }
 
 /** Who is told of what the outlet cannot decide. Called synchronously. */
-  /** Whether deletions are told where the rows went: published ids are kept. */
-  readonly keepsPublished: boolean;
 export interface OutletHost {
   /** The session's first acknowledgement. */
   progress(): void;
@@ -58,6 +63,7 @@ export class Outlet implements SettlingOwner {
   readonly ledger = new Ledger();
   readonly parked = new ParkedKeys();
   readonly room: Room;
+  readonly trial = new Trial();
   readonly #parts: OutletParts;
   readonly #host: OutletHost;
   readonly #quarantine: Quarantine;
@@ -75,16 +81,22 @@ export class Outlet implements SettlingOwner {
     this.room = new Room(Math.min(parts.memoryBytes / 2, SENT_BYTES), parts.undeletedRows);
     this.#quarantine = new Quarantine(parts, this.ledger, this.parked, {
       halt: (error) => host.halt(error),
+      sessionFailed: (error) => host.sessionFailed(error),
       changed: () => this.#updateRoom(),
       keyReleased: () => host.keyReleased(),
       uses: (session) => session === this.#session,
     });
   }
 
-  /** Opens a session. Resolves with false when {@link close} was called meanwhile. */
-  async open(signal: AbortSignal): Promise<boolean> {
+  /**
+   * Opens a session. Resolves with false when {@link close} was called meanwhile.
+   *
+   * @param onTrial one before it failed, and nothing was acknowledged since
+   */
+  async open(signal: AbortSignal, onTrial: boolean): Promise<boolean> {
     const epoch = ++this.#epoch;
     this.#progressed = false;
+    this.trial.begin(onTrial);
     await this.#closing;
     const session = await this.#parts.publisher.open(this.#listen(epoch), signal);
     if (epoch !== this.#epoch) {
@@ -100,6 +112,7 @@ export class Outlet implements SettlingOwner {
     this.#epoch++;
     const session = this.#session;
     this.#session = null;
+    this.trial.end();
     this.#parts.telemetry.forgotten(this.ledger.forgetSent());
     if (session !== null) this.#closing = session.close(CLOSE_DEADLINE_MS);
     this.#updateRoom();
@@ -163,6 +176,7 @@ export class Outlet implements SettlingOwner {
   #listen(epoch: number): PublisherListener {
     const current = (): boolean => epoch === this.#epoch;
     return {
+      maySend: () => current() && this.#parts.mayPublish(),
       acknowledged: (messages) => {
         if (current()) this.#acknowledged(messages);
       },
@@ -197,9 +211,10 @@ export class Outlet implements SettlingOwner {
   }
 
   #updateRoom(): void {
-    const { undeleted, sentBytes } = this.ledger;
+    const { sent, undeleted, sentBytes } = this.ledger;
     this.#watchUndeleted(undeleted >= this.#parts.undeletedRows);
-    if (this.ledger.sent === 0) for (const resolve of this.#quiet.splice(0)) resolve();
+    this.trial.update(sent);
+    if (sent === 0) for (const resolve of this.#quiet.splice(0)) resolve();
     this.room.update(sentBytes, undeleted);
     this.#host.roomChanged();
   }

@@ -3,9 +3,14 @@ import type { ParkedRef } from '../core/store.ts';
 
 interface Parked {
   readonly key: string | null;
+  /** How often the row was refused. */
+  readonly attempts: number;
   /** The reading of the table from which on a missing mark means that it was removed; null while it is being written. */
   writtenBefore: number | null;
 }
+
+/** Released rows of which it is remembered how often they were refused. */
+const REMEMBERED = 10_000;
 
 const rowKey = (ref: RowRef): string => `${ref.position}/${ref.id}`;
 
@@ -19,6 +24,7 @@ const rowKey = (ref: RowRef): string => `${ref.position}/${ref.id}`;
 export class ParkedKeys {
   readonly #parked = new Map<string, Parked>();
   readonly #marksOfKey = new Map<string, number>();
+  readonly #attempts = new Map<string, number>();
   #released: string[] = [];
   #reading = 0;
   #unwritten = 0;
@@ -42,6 +48,12 @@ export class ParkedKeys {
   /** Parks a row, from now on, before its mark is written. */
   park(mark: ParkedRef): void {
     this.#add(mark, null);
+  }
+
+  /** How often a row has been refused before: marks that were removed count too, while this relay remembers them. */
+  attemptsOf(ref: RowRef): number {
+    const name = rowKey(ref);
+    return this.#parked.get(name)?.attempts ?? this.#attempts.get(name) ?? 0;
   }
 
   /** The row's mark is in the table. */
@@ -98,7 +110,7 @@ export class ParkedKeys {
   #add(mark: ParkedRef, writtenBefore: number | null): void {
     const name = rowKey(mark);
     if (this.#parked.has(name)) return;
-    this.#parked.set(name, { key: mark.key, writtenBefore });
+    this.#parked.set(name, { key: mark.key, attempts: mark.attempts, writtenBefore });
     if (writtenBefore === null) this.#unwritten++;
     if (mark.key !== null) this.#marksOfKey.set(mark.key, (this.#marksOfKey.get(mark.key) ?? 0) + 1);
   }
@@ -107,11 +119,19 @@ export class ParkedKeys {
     const parked = this.#parked.get(name);
     if (parked === undefined) return;
     this.#parked.delete(name);
+    this.#remember(name, parked.attempts);
     if (parked.writtenBefore === null) this.#unwritten--;
     const { key } = parked;
     if (key === null) return;
     const left = (this.#marksOfKey.get(key) ?? 1) - 1;
     if (left === 0) this.#marksOfKey.delete(key);
     else this.#marksOfKey.set(key, left);
+  }
+
+  #remember(name: string, attempts: number): void {
+    this.#attempts.delete(name);
+    this.#attempts.set(name, attempts);
+    const [oldest] = this.#attempts.keys();
+    if (this.#attempts.size > REMEMBERED && oldest !== undefined) this.#attempts.delete(oldest);
   }
 }

@@ -3,12 +3,14 @@ import type { Lsn } from '../core/lsn.ts';
 import type { OutboxRow } from '../core/row.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Room } from './room.ts';
+import type { Trial } from './trial.ts';
 
 /** What a pass needs of its destination. */
 export interface PassHost {
   readonly destination: string;
   readonly reader: TableReader;
   readonly room: Room;
+  readonly trial: Pick<Trial, 'wait' | 'allowance'>;
   /** Rows in flight, which the pass meets and leaves out. */
   inFlight(): number;
   /** Hands rows to the publisher, but for those left out. Returns how many were taken. */
@@ -47,13 +49,15 @@ export interface PassOutcome {
  */
 export async function runPass(host: PassHost, bounds: PassBounds, signal: AbortSignal): Promise<PassOutcome> {
   await host.room.wait(signal);
+  await host.trial.wait(signal);
   signal.throwIfAborted();
   host.begin();
   const wanted = host.wanted();
+  const maxRows = Math.max(1, Math.min(bounds.rows, host.trial.allowance));
   const pass = await host.reader.open(
     {
       destination: host.destination,
-      maxRows: bounds.rows + host.inFlight(),
+      maxRows: maxRows + host.inFlight(),
       ...(wanted === undefined ? {} : { wanted }),
     },
     signal,
@@ -70,7 +74,7 @@ export async function runPass(host: PassHost, bounds: PassBounds, signal: AbortS
       signal.throwIfAborted();
       taken += host.take(rows);
       await host.room.wait(over.signal);
-      if (over.signal.aborted || taken >= bounds.rows) {
+      if (over.signal.aborted || taken >= maxRows) {
         cut = true;
         break;
       }

@@ -6,6 +6,7 @@ import type { Routed, RoutedFault, Router } from '../core/routing.ts';
 import type { ParkedMark, ParkedStore } from '../core/store.ts';
 import { asRelayError } from './failure.ts';
 import type { Ledger } from './ledger.ts';
+import { MarkWriter } from './mark-writer.ts';
 import type { ParkedKeys } from './parked-keys.ts';
 import type { DestinationTelemetry } from './telemetry.ts';
 
@@ -14,12 +15,16 @@ export interface QuarantineParts {
   readonly destination: string;
   readonly router: Router;
   readonly parkedStore: ParkedStore;
+  /** Rows that may be parked at a time: more are not so many faults, but one. */
+  readonly parkedRows: number;
   readonly telemetry: DestinationTelemetry;
 }
 
 /** Who is told. */
 export interface QuarantineHost {
   halt(error: RelayError): void;
+  /** The session is to be given up, and tried again later. */
+  sessionFailed(error: RelayError): void;
   /** The ledger has changed. */
   changed(): void;
   /** A key that was left out while a dead letter was under way can go on: from the table, which has its rows. */
@@ -28,21 +33,25 @@ export interface QuarantineHost {
   uses(session: PublisherSession): boolean;
 }
 
-const STORE_BACKOFF = { baseMs: 200, maxMs: 5_000 };
+const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 /**
  * Sets aside rows that are refused for good, as their route's `onError` says:
  *
  * - `park-key`: the row stays in the table with a mark; its key waits behind it, everything else goes on
  * - `dead-letter`: the row is sent to the dead-letter address and deleted once that is acknowledged, and its key waits
- *   until then; if it cannot be sent, the key is parked
+ *   until then; if it is refused there too, the key is parked
  * - `halt`: the destination stands still
+ *
+ * When very many rows are parked, the fault is not theirs (a topic that is missing, for all keys): the destination goes
+ * down instead of parking ever more.
  */
 export class Quarantine {
   readonly #parts: QuarantineParts;
   readonly #ledger: Ledger;
   readonly #parked: ParkedKeys;
   readonly #host: QuarantineHost;
+  readonly #marks: MarkWriter;
   #stopped = false;
 
   constructor(parts: QuarantineParts, ledger: Ledger, parked: ParkedKeys, host: QuarantineHost) {
@@ -50,11 +59,18 @@ export class Quarantine {
     this.#ledger = ledger;
     this.#parked = parked;
     this.#host = host;
+    this.#marks = new MarkWriter(parts.parkedStore, {
+      written: (marks) => {
+        for (const mark of marks) parked.written(mark);
+      },
+      failed: (error) => parts.telemetry.failed(error),
+    });
   }
 
   /** Gives up what is being tried again: the table still has it all. */
   stop(): void {
     this.#stopped = true;
+    this.#marks.stop();
   }
 
   /** A row that could not become a message. It is not in the ledger. */
@@ -70,6 +86,7 @@ export class Quarantine {
 
   #setAside(routed: Routed, fault: RelayError, route: number, session: PublisherSession): void {
     const onError = this.#parts.router.onError(route);
+    if (onError === 'park-key' && this.#tooMany(routed, fault, session)) return;
     this.#parts.telemetry.setAside(routed.row, fault, onError);
     if (onError === 'halt') {
       const { position, id } = routed.row;
@@ -94,30 +111,37 @@ export class Quarantine {
       for (const behind of session.discard(mark.key)) this.#ledger.forget(behind.row);
     }
     this.#host.changed();
-    void this.#untilDone('writing the mark of a parked row', async () => {
-      await this.#parts.parkedStore.park(mark);
-      this.#parked.written(mark);
-      return true;
-    });
+    this.#marks.push(mark);
+  }
+
+  /** The row stays as it is, and the destination goes down: tried again slowly, it goes on once the fault is mended. */
+  #tooMany(routed: Routed, fault: RelayError, session: PublisherSession): boolean {
+    const { parkedRows } = this.#parts;
+    if (this.#parked.size < parkedRows) return false;
+    if (!this.#host.uses(session)) return true;
+    const message = `${this.#parked.size} rows are parked, and the row at position ${routed.row.position} is refused too: ${fault.code}, ${fault.message}`;
+    this.#host.sessionFailed(new RelayError('parked_limit', message, { cause: fault }));
+    return true;
   }
 
   #markOf(routed: Routed, fault: RelayError): ParkedMark {
     const { position, id } = routed.row;
     const key = routed.message === null ? routed.key : routed.message.key;
-    return { position, id, destination: this.#parts.destination, key, code: fault.code, reason: fault.message };
+    const { code, message: reason } = fault;
+    const attempts = this.#parked.attemptsOf(routed.row) + 1;
+    return { position, id, destination: this.#parts.destination, key, code, reason, attempts };
   }
 
   async #bury(routed: Routed, letter: OutgoingMessage, fault: RelayError, session: PublisherSession): Promise<void> {
     const { row } = routed;
     if (routed.message === null) this.#holdUntilBuried(routed, letter, fault);
-    try {
-      await session.publishOne(letter);
-    } catch (error) {
+    const failure = await this.#send(letter, session);
+    if (failure !== null) {
       if (!this.#host.uses(session)) {
         this.#parked.releaseLater(row);
         return;
       }
-      this.#parts.telemetry.deadLetterFailed(row, asRelayError(error, 'sending a dead letter'));
+      this.#parts.telemetry.deadLetterFailed(row, failure);
       if (routed.message === null) this.#ledger.forget(row);
       this.#park(routed, fault, session);
       return;
@@ -130,6 +154,21 @@ export class Quarantine {
     this.#ledger.settle(row);
     this.#goOn(routed, session);
     this.#host.changed();
+  }
+
+  /** Sends a dead letter, again and again while the broker does not take it for reasons that are not the letter's. */
+  async #send(letter: OutgoingMessage, session: PublisherSession): Promise<RelayError | null> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await session.publishOne(letter);
+        return null;
+      } catch (error) {
+        const failure = asRelayError(error, 'sending a dead letter');
+        if (!failure.retryable || this.#stopped || !this.#host.uses(session)) return failure;
+        this.#parts.telemetry.retrying(failure, 1);
+      }
+      await new Promise((resolve) => setTimeout(resolve, backoffDelay(BACKOFF, attempt)));
+    }
   }
 
   /** The session holds the key of what it refused; of a row that never was with it, the key is left out meanwhile. */
@@ -158,7 +197,7 @@ export class Quarantine {
           return;
         }
       }
-      await new Promise((resolve) => setTimeout(resolve, backoffDelay(STORE_BACKOFF, attempt)));
+      await new Promise((resolve) => setTimeout(resolve, backoffDelay(BACKOFF, attempt)));
     }
   }
 }

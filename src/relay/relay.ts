@@ -21,6 +21,8 @@ export interface RelayParts {
   readonly parkedStore: ParkedStore;
   readonly auditor: Auditor;
   readonly telemetry: RelayTelemetry;
+  /** Whether this instance still leads, at this very moment: asked before each send. */
+  readonly mayPublish: () => boolean;
 }
 
 /** One destination's own parts. */
@@ -40,10 +42,12 @@ export interface RelayOptions extends Omit<DestinationOptions, 'streamAllowed'> 
   readonly memoryBytes: number;
   /** Published rows that may wait for their deletion, shared evenly by the destinations. */
   readonly undeletedRows: number;
-  readonly stream: StreamHubOptions;
-  /** Milliseconds between audits while streaming. */
+  /** Rows that may be parked at a time, by each destination. */
+  readonly parkedRows: number;
   /** Whether the settler and the parked store keep the ids of what is published. */
   readonly keepsPublished: boolean;
+  readonly stream: StreamHubOptions;
+  /** Milliseconds between audits while streaming. */
   readonly auditIntervalMs: number;
   /** Milliseconds between readings of the parked rows, which other sessions may change. */
   readonly parkedIntervalMs: number;
@@ -66,7 +70,7 @@ export class Relay {
   constructor(parts: RelayParts, options: RelayOptions) {
     this.#parts = parts;
     this.#options = options;
-    const { router, telemetry, parkedStore } = parts;
+    const { router, telemetry, parkedStore, mayPublish } = parts;
     this.stream = new StreamHub(parts.streamSource, router, telemetry, options.stream);
     this.#settling = new Settling(parts.settler, telemetry.settling);
     const share = parts.destinations.length;
@@ -79,16 +83,18 @@ export class Relay {
           onSession,
           router,
           parkedStore,
+          mayPublish,
           settling: this.#settling,
           telemetry: telemetry.destination(name),
           stream: this.stream,
           keysInSql: parts.auditor.leavesOutParkedKeys(name),
           memoryBytes: Math.floor(options.memoryBytes / share),
           undeletedRows: Math.ceil(options.undeletedRows / share),
+          parkedRows: options.parkedRows,
+          keepsPublished: options.keepsPublished,
         },
         options,
       );
-          keepsPublished: options.keepsPublished,
       this.stream.add(destination);
       return destination;
     });

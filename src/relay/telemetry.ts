@@ -1,6 +1,7 @@
 import type { RelayError } from '../core/errors.ts';
 import type { OnError } from '../core/routing.ts';
 import type { OutboxRow, RowRef } from '../core/row.ts';
+import type { CircuitStateName } from '../core/status.ts';
 import type { DestinationState } from './machine.ts';
 import type { PassOutcome } from './pass.ts';
 import type { SettlingObserver } from './settling.ts';
@@ -14,6 +15,7 @@ export interface DestinationTelemetry {
     reason: string,
     error: RelayError | null,
   ): void;
+  circuit(from: CircuitStateName, to: CircuitStateName): void;
   /** A session with the broker is open. */
   opened(): void;
   openFailed(error: RelayError): void;
@@ -35,7 +37,8 @@ export interface RelayTelemetry {
   destination(name: string): DestinationTelemetry;
   readonly settling: SettlingObserver;
   streamOpened(slotName: string): void;
-  streamEnded(error: RelayError): void;
+  /** Opened again after so many milliseconds at the earliest. */
+  streamEnded(error: RelayError, retryMs: number): void;
   /** Nobody needs it any more. */
   streamClosed(): void;
   /** No stream is to be had; tried again after so many milliseconds. */

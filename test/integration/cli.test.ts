@@ -32,6 +32,7 @@ const REPORT: StatusReport = {
     {
       name: 'kafka',
       state: 'streaming',
+      circuit: 'closed',
       inFlightMessages: 7,
       inFlightBytes: 700,
       undeletedRows: 2,

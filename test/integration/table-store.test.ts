@@ -44,15 +44,26 @@ describeWithService('postgres', 'beside the table', () => {
   afterEach(() => session.close());
   afterAll(() => Promise.all([sql.end(), other.end()]));
 
+  test('parks many rows by one statement, whatever stands in their keys', async () => {
+    const keys = ['NULL', 'a"b', 'back\\slash', '{a,b}', '', 'Ünï ☃\n', null];
+    await sql.query(harness.insertKeys(...keys.map((_, n) => `k${n}`)));
+    const rows = await Promise.all(keys.map((_, n) => row(n + 1)));
+    await store.park(rows.map((each, n) => harness.mark(each, { key: keys[n] ?? null, reason: `"${n}"`, attempts: n })));
+    const listed = await listParked(session, table, {}, 10);
+    expect(listed.map(({ key, reason, attempts }) => ({ key, reason, attempts }))).toEqual(
+      keys.map((key, n) => ({ key, reason: `"${n}"`, attempts: n })),
+    );
+  });
+
   test('parks rows, counts attempts, and keeps what a broker says storable', async () => {
     await sql.query(harness.insertKeys('a', 'b'));
     const [a, b] = [await row(1), await row(2)];
-    await store.park(harness.mark(b, { key: null, reason: `nul\0${'x'.repeat(3000)}` }));
-    await store.park(harness.mark(a, { key: 'a' }));
-    await store.park(harness.mark(a, { key: 'a', code: 'message_invalid', reason: 'again', destination: 'rabbit' }));
+    await store.park([harness.mark(b, { key: null, reason: `nul\0${'x'.repeat(3000)}` })]);
+    await store.park([harness.mark(a, { key: 'a' })]);
+    await store.park([harness.mark(a, { key: 'a', code: 'message_invalid', reason: 'again', destination: 'rabbit' })]);
     expect(await store.load()).toEqual([
-      { position: a.position, id: a.id, key: 'a', destination: 'rabbit' },
-      { position: b.position, id: b.id, key: null, destination: 'kafka' },
+      { position: a.position, id: a.id, key: 'a', destination: 'rabbit', attempts: 2 },
+      { position: b.position, id: b.id, key: null, destination: 'kafka', attempts: 1 },
     ]);
     const listed = await listParked(session, table, {}, 10);
     expect(listed).toMatchObject([
@@ -68,7 +79,7 @@ describeWithService('postgres', 'beside the table', () => {
     await sql.query(harness.insertKeys('a'));
     const ref = await row(1);
     expect(await showParked(session, table, ref)).toBeNull();
-    await store.park(harness.mark(ref));
+    await store.park([harness.mark(ref)]);
     expect((await showParked(session, table, ref))?.columns).toEqual({
       aggregatetype: 'order',
       aggregateid: 'a',
@@ -82,8 +93,8 @@ describeWithService('postgres', 'beside the table', () => {
 
   test('retry takes marks away and leaves the rows', async () => {
     await sql.query(harness.insertKeys('a', 'b'));
-    await store.park(harness.mark(await row(1), { key: 'a' }));
-    await store.park(harness.mark(await row(2), { key: 'b' }));
+    await store.park([harness.mark(await row(1), { key: 'a' })]);
+    await store.park([harness.mark(await row(2), { key: 'b' })]);
     expect(await retryParked(session, table, { key: 'a' })).toBe(1);
     expect(await retryParked(session, table, { key: 'a' })).toBe(0);
     expect((await store.load()).map(({ key }) => key)).toEqual(['b']);
@@ -92,7 +103,7 @@ describeWithService('postgres', 'beside the table', () => {
 
   test('discard deletes rows with their marks, and marks without rows; nothing that is not parked', async () => {
     await sql.query(harness.insertKeys('a', 'b', 'c'));
-    for (const position of [1, 2]) await store.park(harness.mark(await row(position)));
+    for (const position of [1, 2]) await store.park([harness.mark(await row(position))]);
     await sql.query('DELETE FROM outbox WHERE position = 2');
     expect(await discardParked(session, table, {})).toBe(2);
     expect(await store.load()).toEqual([]);
@@ -102,7 +113,7 @@ describeWithService('postgres', 'beside the table', () => {
   test('bury deletes a row with its mark or without one', async () => {
     await sql.query(harness.insertKeys('a', 'b'));
     const [a, b] = [await row(1), await row(2)];
-    await store.park(harness.mark(a));
+    await store.park([harness.mark(a)]);
     expect(await store.bury(a)).toBe(true);
     expect(await store.bury(b)).toBe(true);
     expect(await store.bury(b)).toBe(true);
@@ -125,7 +136,7 @@ describeWithService('postgres', 'beside the table', () => {
     await sql.query(harness.insertKeys('a'));
     await sql.query(KEEP_ROWS);
     const ref = await row(1);
-    await store.park(harness.mark(ref));
+    await store.park([harness.mark(ref)]);
     await expect(store.bury(ref)).rejects.toMatchObject({ code: 'delete_blocked' });
     await expect(discardParked(session, table, {})).rejects.toMatchObject({ code: 'delete_blocked' });
     expect(await count('outbox_parked')).toBe(1);
@@ -133,7 +144,7 @@ describeWithService('postgres', 'beside the table', () => {
 
   test('the audit sees what is left of a destination, lowest first, without parked rows and keys', async () => {
     await sql.query(harness.insertKeys('a', 'parked', 'b', 'parked', 'c'));
-    await store.park(harness.mark(await row(2), { key: 'parked' }));
+    await store.park([harness.mark(await row(2), { key: 'parked' })]);
     const filters = { filterSql: () => `o.aggregateid <> 'b'`, keyColumn: () => 'aggregateid' };
     const auditor = new PostgresAuditor(session, table, filters);
     const before = await sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn');
@@ -147,7 +158,7 @@ describeWithService('postgres', 'beside the table', () => {
     await sql.query('DELETE FROM outbox WHERE position = 1');
     expect(await auditor.stillThere('kafka', present)).toEqual([present[1]]);
     expect(await auditor.stillThere('kafka', [{ position: 5n, id: 'another' }])).toEqual([]);
-    await store.park(harness.mark(await row(5), { key: 'c' }));
+    await store.park([harness.mark(await row(5), { key: 'c' })]);
     expect(await auditor.stillThere('kafka', present)).toEqual([]);
     expect(await auditor.stillThere('kafka', [])).toEqual([]);
   });
@@ -161,7 +172,7 @@ describeWithService('postgres', 'beside the table', () => {
     });
     await sql.query(harness.insertKeys('a', 'b', 'c', 'd'));
     await sql.query(`UPDATE outbox SET created_at = clock_timestamp() - position * interval '100 s'`);
-    await store.park(harness.mark(await row(1)));
+    await store.park([harness.mark(await row(1))]);
     const sample = await sampleLag(session, table);
     expect(sample).toMatchObject({ waitingRows: 3, parkedRows: 1, capped: false });
     expect(sample.oldestAgeSeconds).toBeGreaterThanOrEqual(200);

@@ -141,6 +141,7 @@ export function mark(row: Pick<OutboxRow, 'position' | 'id'>, overrides: Partial
     key: null,
     code: 'message_too_large',
     reason: 'too large',
+    attempts: 1,
     ...overrides,
   };
 }

@@ -13,7 +13,7 @@ function ignore(): void {
 
 function destination(state: DestinationStateName, error: DestinationStatus['error'] = null): DestinationStatus {
   const counts = { inFlightMessages: 0, inFlightBytes: 0, undeletedRows: 0, heldBytes: 0, parkedRows: 0 };
-  return { name: 'kafka', state, ...counts, since: '2024-02-29T00:00:00.000Z', reason: null, error };
+  return { name: 'kafka', state, circuit: 'closed', ...counts, since: '2024-02-29T00:00:00.000Z', reason: null, error };
 }
 
 function report(fields: Partial<StatusReport> = {}): StatusReport {

@@ -46,6 +46,7 @@ const row = (lane: 'stream' | 'table', since: number): OutboxRow => ({
 });
 const gauges: DestinationGauges = {
   state: 'streaming',
+  circuit: 'half-open',
   inFlightMessages: 1,
   inFlightBytes: 2,
   heldBytes: 3,
@@ -106,6 +107,23 @@ describe('Telemetry', () => {
     });
   });
 
+  it('counts how often the circuit opens, and tells in the log that it opened and that it is closed again', async () => {
+    const observed = new Observed();
+    const destination = observed.telemetry.destination('kafka');
+    expect(await observed.values('circuit_opened_total')).toEqual(['{destination="kafka"} 0']);
+    destination.circuit('closed', 'open');
+    destination.circuit('open', 'half-open');
+    destination.circuit('half-open', 'open');
+    destination.circuit('open', 'half-open');
+    destination.circuit('half-open', 'closed');
+    expect(await observed.values('circuit_opened_total')).toEqual(['{destination="kafka"} 2']);
+    const lines = observed.lines.filter(({ level }) => level !== 'debug');
+    expect(lines.map(({ level, fields }) => ({ level, to: fields.to }))).toEqual([
+      { level: 'warn', to: 'open' },
+      { level: 'info', to: 'closed' },
+    ]);
+  });
+
   it('lets ten lines a minute of one kind through, counts all, and says how many were left out', async () => {
     const observed = new Observed();
     const destination = observed.telemetry.destination('kafka');
@@ -134,8 +152,13 @@ describe('Telemetry', () => {
       '{destination="kafka",state="streaming"} 1',
       '{destination="kafka",state="halted"} 0',
     ]);
+    expect(await observed.values('circuit_state')).toEqual([
+      '{destination="kafka",state="closed"} 0',
+      '{destination="kafka",state="open"} 0',
+      '{destination="kafka",state="half-open"} 1',
+    ]);
     readings = [];
-    for (const name of ['parked_rows', 'destination_state', 'in_flight_bytes', 'undeleted_rows']) {
+    for (const name of ['parked_rows', 'destination_state', 'circuit_state', 'in_flight_bytes', 'undeleted_rows']) {
       expect(await observed.values(name)).toEqual([]);
     }
   });

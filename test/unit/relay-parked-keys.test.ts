@@ -9,6 +9,7 @@ const mark = (position: bigint, key: string | null): ParkedMark => ({
   key,
   code: 'message_too_large',
   reason: '',
+  attempts: 1,
 });
 
 const leavesOut = (parked: ParkedKeys, position: bigint, key: string | null): boolean =>

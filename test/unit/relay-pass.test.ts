@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { TablePass } from '../../src/core/capture.ts';
 import { runPass, type PassHost } from '../../src/relay/pass.ts';
 import { Room } from '../../src/relay/room.ts';
+import { Trial } from '../../src/relay/trial.ts';
 import { row } from './relay-support.ts';
 
 /** A pass over two rows, one a chunk. */
@@ -33,6 +34,7 @@ test('a pass that finds no room is cut short at its time, whatever the garbage c
     destination: 'd',
     reader: { open: () => Promise.resolve(pass), assignXid: () => Promise.resolve(1n) },
     room,
+    trial: new Trial(),
     inFlight: () => 0,
     take: (rows) => {
       room.update(1, 0);

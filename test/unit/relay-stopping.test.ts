@@ -15,6 +15,7 @@ const OPTIONS = {
   streamAllowed: false,
   memoryBytes: 1000,
   undeletedRows: 100,
+  parkedRows: 100,
   keepsPublished: false,
   stream: { retryMs: 60_000, stallMs: 60_000 },
   auditIntervalMs: 60_000,
@@ -59,6 +60,7 @@ function relayOf(enqueued: (listener: PublisherListener) => void, faulty: readon
       parkedStore: { load: () => Promise.resolve([]), park: nothing, bury: nothing },
       auditor: { leavesOutParkedKeys: () => true, look: nothing, stillThere: nothing },
       telemetry: noTelemetry(),
+      mayPublish: () => true,
     },
     OPTIONS,
   );

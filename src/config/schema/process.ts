@@ -11,6 +11,11 @@ export const limitsSchema = section({
   undeleted: integer(100, 1_000_000)
     .describe('How many published rows may wait for their deletion; at this many publishing pauses.')
     .prefault(20_000),
+  parked: integer(1, 1_000_000)
+    .describe(
+      'How many rows of a destination may be parked. One more, and the destination goes down (`parked_limit`): so many rows are not at fault each by itself.',
+    )
+    .prefault(10_000),
 })
   .describe('Bounds on what the relay holds.')
   .prefault({});
