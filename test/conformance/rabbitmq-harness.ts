@@ -117,9 +117,13 @@ function toStored({ content, properties }: QueueMessage): StoredMessage {
 export async function withSession(
   given: RabbitmqOptions,
   body: (session: PublisherSession, recorder: PublisherRecorder) => Promise<void>,
+  addresses: PublisherTarget['address'][] = [],
 ): Promise<void> {
   const recorder = new PublisherRecorder();
-  const session = await rememberingKeys(createRabbitmqPublisher(given)).open(recorder, AbortSignal.timeout(20_000));
+  const session = await rememberingKeys(createRabbitmqPublisher(given, addresses)).open(
+    recorder,
+    AbortSignal.timeout(20_000),
+  );
   try {
     await body(session, recorder);
   } finally {

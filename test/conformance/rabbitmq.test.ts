@@ -84,17 +84,39 @@ describe.skipIf(missing)('RabbitMQ', () => {
   describe('a missing exchange', () => {
     const nowhere = { kind: 'exchange', exchange: 'not-there', routingKey: 'known' } as const;
 
-    test('ends the session, and what was acknowledged before is stored', async () => {
+    test('whose name a row gave is the fault of that row: all others are stored', async () => {
       const target = await newTarget();
       await withSession(options(), async (session, recorder) => {
-        const messages = spread(target, 300, 50);
-        session.enqueue([...messages, outgoing({ address: nowhere }), ...spread(target, 300, 50)]);
-        await recorder.heard(() => recorder.failures.length > 0, 'the failure');
-        expect(recorder.failures[0]).toMatchObject({ code: 'broker_setup', class: 'configuration' });
-        expect(recorder.failures[0]?.message).toContain('not-there');
-        const stored = new Set((await target.readBack()).map(({ id }) => id));
-        expect(recorder.ackedIds.filter((id) => !stored.has(id))).toEqual([]);
+        const [before, behind] = [spread(target, 100, 50), spread(target, 100, 50)];
+        const lost = outgoing({ address: nowhere }, { key: 'lost' });
+        session.enqueue([...before, lost, ...behind, outgoing({ address: nowhere }, { key: 'too' })]);
+        await recorder.ackedCount(200);
+        await recorder.heard(() => recorder.refusals.length === 2, 'two refusals');
+        expect(recorder.refusals[0]).toMatchObject({ message: lost, fault: { code: 'message_unroutable' } });
+        expect(recorder.refusals[0]?.fault.message).toContain('not-there');
+        expect(firstOccurrences(await target.readBack())).toEqual(expectedOrder([...before, ...behind]));
       });
+    });
+
+    test('that is deleted, of those that the configuration names, ends the session; what was acknowledged is stored', async () => {
+      const target = await newTarget();
+      await withSession(
+        options(),
+        async (session, recorder) => {
+          const messages = spread(target, 300, 50);
+          session.enqueue(messages);
+          await recorder.ackedCount(1);
+          await broker().management('DELETE', `/exchanges/%2F/${target.exchange}`);
+          session.enqueue(spread(target, 300, 50));
+          await recorder.heard(() => recorder.failures.length > 0, 'the failure');
+          expect(recorder.failures[0]).toMatchObject({ code: 'broker_setup', class: 'configuration' });
+          expect(recorder.failures[0]?.message).toContain(target.exchange);
+          expect(recorder.refusals).toEqual([]);
+          const stored = new Set((await target.readBack()).map(({ id }) => id));
+          expect(recorder.ackedIds.filter((id) => !stored.has(id))).toEqual([]);
+        },
+        [target.address],
+      );
     });
 
     test('is found at the start where it is known, and declared where that is wanted', async () => {
@@ -147,6 +169,15 @@ describe.skipIf(missing)('RabbitMQ', () => {
       });
     });
 
+    test('rejects a single message by an error that invites to try again', async () => {
+      const target = await newTarget({ 'x-max-length': 1, 'x-overflow': 'reject-publish', 'x-queue-type': 'classic' });
+      await withSession(options(), async (session) => {
+        await session.publishOne(outgoing(target));
+        const rejected = session.publishOne(outgoing(target));
+        await expect(rejected).rejects.toMatchObject({ code: 'broker_unavailable', retryable: true });
+      });
+    });
+
     test('and goes on rejecting on this channel when there is room again, is left for another channel', async () => {
       const target = await newTarget({ 'x-overflow': 'reject-publish' });
       await broker().setPolicy(target.queue, { pattern: `^${target.queue}$`, definition: { 'max-length': 5 } });
@@ -179,6 +210,25 @@ describe.skipIf(missing)('RabbitMQ', () => {
           await broker().setMemoryAlarm(false);
         }
         await recorder.ackedCount(200);
+      });
+    });
+
+    test('is not the fault of a single message, however long it takes', async () => {
+      const target = await newTarget();
+      await withSession(options({ confirmTimeout: 300 }), async (session, recorder) => {
+        await broker().setMemoryAlarm(true);
+        let settled = false;
+        const single = session.publishOne(outgoing(target)).finally(() => (settled = true));
+        try {
+          await recorder.heard(() => recorder.retries.length > 0, 'the alarm');
+          const since = performance.now();
+          await elapsed(since, 1_000);
+          expect(settled).toBe(false);
+        } finally {
+          await broker().setMemoryAlarm(false);
+        }
+        await single;
+        expect(await target.readBack()).toHaveLength(1);
       });
     });
 

@@ -38,11 +38,11 @@ describe('errors of RabbitMQ', () => {
     expect(rabbitmqError(error, 'publish', 'publishing')).toBe(error);
   });
 
-  it('are the fault of a row or of the session', () => {
+  it('are the fault of a row, of its exchange, or of the session', () => {
     expect([406, 311, 404, 403, 506].map((code) => channelFault(reply(code)))).toEqual([
       'row',
       'row',
-      'session',
+      'exchange',
       'session',
       'session',
     ]);

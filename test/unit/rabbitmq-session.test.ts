@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { ConfirmChannel } from 'amqplib';
-import { expect, test } from 'vitest';
-import type { OutgoingMessage } from '../../src/core/message.ts';
+import { describe, expect, test, vi } from 'vitest';
+import type { RelayError } from '../../src/core/errors.ts';
+import type { Address, OutgoingMessage } from '../../src/core/message.ts';
 import type { PublisherListener, PublisherSession } from '../../src/core/publisher.ts';
 import type { Connection } from '../../src/publish/rabbitmq/connection.ts';
 import type { RabbitmqOptions } from '../../src/publish/rabbitmq/options.ts';
@@ -21,8 +22,8 @@ class FakeChannel extends EventEmitter {
   }
 
   /** As the broker does for a message that it finds wrong, without saying which. */
-  closeForARow(): void {
-    this.emit('error', Object.assign(new Error('PRECONDITION_FAILED'), { code: 406 }));
+  closeForARow(code = 406): void {
+    this.emit('error', Object.assign(new Error('the broker says why'), { code }));
     this.emit('close');
   }
 }
@@ -39,6 +40,7 @@ function fakeConnection(channels: FakeChannel[]): Connection {
     },
     gatherWrites: (publish) => publish(),
     close: () => Promise.resolve(),
+    destroy: () => undefined,
   };
   return parts as Connection;
 }
@@ -58,6 +60,7 @@ test('suspects that are discarded with their key do not keep all others to one m
   const refused: OutgoingMessage[] = [];
   const holder: { session?: PublisherSession } = {};
   const listener: PublisherListener = {
+    maySend: () => true,
     acknowledged: () => undefined,
     refused: (message) => {
       refused.push(message);
@@ -82,4 +85,87 @@ test('suspects that are discarded with their key do not keep all others to one m
   expect(channels[2]?.published).toEqual(['id-4', 'id-5', 'id-6']);
   channels[2]?.confirmAll();
   await session.close(0);
+});
+
+describe('a missing exchange', () => {
+  const to = (exchange: string): Address => ({ kind: 'exchange', exchange, routingKey: 'r' });
+
+  /** A session with an exchange `fixed` that the configuration names, and what it tells. */
+  async function opened() {
+    const channels: FakeChannel[] = [];
+    const refused: [id: string, code: string][] = [];
+    const failures: RelayError[] = [];
+    const listener: PublisherListener = {
+      maySend: () => true,
+      acknowledged: () => undefined,
+      refused: ({ row }, fault) => refused.push([row.id, fault.code]),
+      retrying: () => undefined,
+      failed: (error) => failures.push(error),
+    };
+    const options = RELAXED as RabbitmqOptions;
+    const session = await RabbitmqSession.open(options, fakeConnection(channels), listener, [to('fixed')]);
+    const send = async (...messages: readonly [n: number, exchange: string][]) => {
+      session.enqueue(messages.map(([n, exchange]) => testMessage(n, { key: `key-${n}`, address: to(exchange) })));
+      await settled();
+    };
+    /** The broker takes what is on the latest channel. */
+    const confirm = async () => {
+      channels.at(-1)?.confirmAll();
+      await settled();
+    };
+    const close = async () => {
+      channels.at(-1)?.closeForARow(404);
+      await settled();
+    };
+    return { channels, refused, failures, send, confirm, close };
+  }
+
+  test('whose name a row gave is the fault of that row, which is found among those in flight', async () => {
+    const { channels, refused, failures, send, confirm, close } = await opened();
+    await send([1, 'fixed'], [2, 'of a row'], [3, 'fixed']);
+    await close();
+    await confirm();
+    expect(channels[1]?.published).toEqual(['id-1', 'id-2']);
+    await close();
+    expect(refused).toEqual([['id-2', 'message_unroutable']]);
+    await confirm();
+    expect(channels[2]?.published).toEqual(['id-3']);
+    expect(failures).toEqual([]);
+  });
+
+  test('that the configuration names ends the session, and refuses nothing', async () => {
+    const { refused, failures, send, close } = await opened();
+    await send([1, 'fixed'], [2, 'fixed']);
+    await close();
+    expect(failures).toMatchObject([{ code: 'broker_setup' }]);
+    expect(refused).toEqual([]);
+  });
+
+  test('that the configuration names ends the session, though rows that name others are in flight', async () => {
+    const { refused, failures, send, close } = await opened();
+    await send([1, 'fixed'], [2, 'of a row']);
+    await close();
+    expect(failures).toEqual([]);
+    await close();
+    expect(failures).toMatchObject([{ code: 'broker_setup' }]);
+    expect(refused).toEqual([]);
+  });
+
+  test('is not tried again with every row that names it, but after a while', async () => {
+    const clock = vi.spyOn(performance, 'now');
+    const { channels, refused, send, confirm, close } = await opened();
+    await send([1, 'of a row']);
+    await close();
+    const opens = channels.length;
+    await send([2, 'of a row'], [3, 'fixed']);
+    expect(refused.map(([id]) => id)).toEqual(['id-1', 'id-2']);
+    expect(channels.at(-1)?.published).toEqual(['id-3']);
+    await confirm();
+    const { now } = Date;
+    clock.mockImplementation(() => now() + 11_000_000);
+    await send([4, 'of a row']);
+    expect(channels).toHaveLength(opens);
+    expect(channels.at(-1)?.published).toEqual(['id-3', 'id-4']);
+    clock.mockRestore();
+  });
 });

@@ -65,13 +65,14 @@ export class PublishingChannel<T> {
     this.#listener = null;
   }
 
-  /** Closes it and tells nothing more. */
-  abandon(): void {
+  /** Closes it and tells nothing more. Returns what was not answered. */
+  abandon(): T[] {
     this.mute();
     try {
       this.#channel.close().catch(() => undefined);
     } catch {
       // Closed already, with its connection or by the broker.
     }
+    return this.#confirms.drain();
   }
 }

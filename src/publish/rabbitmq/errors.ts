@@ -22,11 +22,15 @@ export function givenUp(): RelayError {
 }
 
 /** What a channel closed by the broker means for the rows on it. */
-export type ChannelFault = 'row' | 'session';
+export type ChannelFault = 'row' | 'exchange' | 'session';
 
-/** 406 and 311 are one message's fault, which has to be found; all else concerns the session. */
+/**
+ * 406 and 311 are one message's fault, which has to be found; 404 is one message's exchange, which is missing; all else
+ * concerns the session.
+ */
 export function channelFault(error: unknown): ChannelFault {
   const code = replyCode(error);
+  if (code === 404) return 'exchange';
   return code === 406 || code === 311 ? 'row' : 'session';
 }
 

@@ -11,7 +11,8 @@ import { prepareBroker } from './setup.ts';
  * Publishes to a RabbitMQ broker. The client library is loaded with the first session.
  *
  * @param addresses where routes lead, as far as it is known beforehand: each session makes sure at its start that they
- *   are there, and, where the management API is configured, that no queue behind them discards confirmed messages
+ *   are there, and, where the management API is configured, that no queue behind them discards confirmed messages.
+ *   An exchange that is missing and not among them is the fault of the rows that name it
  */
 export function createRabbitmqPublisher(options: RabbitmqOptions, addresses: readonly Address[] = []): Publisher {
   return {
@@ -22,7 +23,7 @@ export function createRabbitmqPublisher(options: RabbitmqOptions, addresses: rea
       try {
         await prepareBroker(connection, options, addresses);
         if (signal.aborted) throw givenUp();
-        return await RabbitmqSession.open(options, connection, listener);
+        return await RabbitmqSession.open(options, connection, listener, addresses);
       } catch (error) {
         connection.destroy('opening failed');
         throw signal.aborted ? givenUp() : error;

@@ -1,12 +1,14 @@
 import { RelayError } from '../../core/errors.ts';
-import type { OutgoingMessage } from '../../core/message.ts';
+import type { Address, OutgoingMessage } from '../../core/message.ts';
 import type { PublisherListener, PublisherSession } from '../../core/publisher.ts';
 import { PublishingChannel, type ChannelListener } from './channel.ts';
+import { notLeading } from '../fence.ts';
 import { ConfirmWatch } from './confirm-watch.ts';
 import type { Settled } from './confirms.ts';
 import type { Connection, ConnectionListener } from './connection.ts';
 import { channelFault, isClosedError, rabbitmqError, rowFault, sizeLimit } from './errors.ts';
 import { Isolation } from './isolation.ts';
+import { MissingExchanges } from './missing-exchanges.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { type BrokerLimits, headerRoom, toPublication } from './properties.ts';
 import { nackDelay, RetryTimers, returnDelay, StickyNack } from './retries.ts';
@@ -20,7 +22,7 @@ type State = 'up' | 'draining' | 'opening' | 'closed';
  *
  *         ┌────────── a message nacked three times on this channel ──────> draining
  *         │                                                                   │ all in flight answered
- *         │   the broker closed the channel for a message (406, 311)          v
+ *         │   the broker closed the channel for a message (404, 406, 311)     v
  *        up ────────────────────────────────────────────────────────────> opening
  *         ^                                                                   │
  *         └──── a fresh channel; after a closed one: isolating, that is ──────┘
@@ -38,6 +40,7 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
   #listener: PublisherListener | null;
   readonly #window: Window;
   readonly #isolation = new Isolation<Entry>();
+  readonly #missing: MissingExchanges;
   readonly #sticky = new StickyNack();
   readonly #timers = new RetryTimers();
   readonly #watch: ConfirmWatch;
@@ -50,13 +53,19 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
   #flushing = false;
   #closing: Promise<void> | null = null;
 
-  private constructor(options: RabbitmqOptions, connection: Connection, listener: PublisherListener) {
+  private constructor(
+    options: RabbitmqOptions,
+    connection: Connection,
+    listener: PublisherListener,
+    required: readonly Address[],
+  ) {
     this.#options = options;
+    this.#missing = new MissingExchanges(required);
     this.#connection = connection;
     this.#listener = listener;
     this.#window = new Window({ ...options.window, perKey: options.ordering === 'strict' ? 1 : Infinity });
     this.#limits = { bodyBytes: null, headerBytes: headerRoom(connection.frameMax) };
-    this.#solo = new SoloPublisher(connection, options.appId, options.confirmTimeout);
+    this.#solo = new SoloPublisher(connection, options, listener);
     this.#watch = new ConfirmWatch(
       options.confirmTimeout,
       () => this.#channel?.oldest ?? null,
@@ -64,13 +73,17 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     );
   }
 
-  /** @throws RelayError */
+  /**
+   * @param required where messages go by configuration: these exchanges have to be there
+   * @throws RelayError
+   */
   static async open(
     options: RabbitmqOptions,
     connection: Connection,
     listener: PublisherListener,
+    required: readonly Address[] = [],
   ): Promise<RabbitmqSession> {
-    const session = new RabbitmqSession(options, connection, listener);
+    const session = new RabbitmqSession(options, connection, listener, required);
     session.#channel = await PublishingChannel.open<Entry>(connection, session);
     session.#state = 'up';
     connection.listen(session);
@@ -113,6 +126,7 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
   blocked(reason: string): void {
     this.#blocked = true;
     this.#watch.suspend();
+    this.#solo.blocked();
     const error = new RelayError('broker_unavailable', `RabbitMQ has an alarm and takes nothing: ${reason}`);
     this.#listener?.retrying(error, this.#window.inFlight);
   }
@@ -120,6 +134,7 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
   unblocked(): void {
     this.#blocked = false;
     this.#watch.resume();
+    this.#solo.unblocked();
     this.#flushSoon();
   }
 
@@ -151,7 +166,7 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
 
   closed(error: unknown, unanswered: readonly Entry[]): void {
     this.#channel = null;
-    if (channelFault(error) === 'session' || unanswered.length === 0) {
+    if (!this.#isOneOf(unanswered, error)) {
       this.#fail(rabbitmqError(error, 'publish', 'RabbitMQ closed the channel'));
       return;
     }
@@ -163,9 +178,21 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
       const cause = rabbitmqError(error, 'publish', 'RabbitMQ closed the channel for one of the messages on it');
       this.#listener?.retrying(cause, unanswered.length);
     } else {
-      this.#refuse(culprit, rowFault(error, 'RabbitMQ refused the message'));
+      this.#refuse(culprit, this.#faultOf(culprit, error));
     }
     this.#openChannel();
+  }
+
+  /** Whether the channel was closed for one of these messages, and not for what concerns them all. */
+  #isOneOf(unanswered: readonly Entry[], error: unknown): boolean {
+    const fault = channelFault(error);
+    if (fault === 'exchange') return unanswered.some(({ message }) => this.#missing.named(message));
+    return fault === 'row' && unanswered.length > 0;
+  }
+
+  #faultOf({ message }: Entry, error: unknown): RelayError {
+    if (channelFault(error) === 'exchange') return this.#missing.found(message, performance.now());
+    return rowFault(error, 'RabbitMQ refused the message');
   }
 
   #holdUnroutable(entries: readonly Entry[]): void {
@@ -216,6 +243,10 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     if (this.#state === 'draining' && this.#channel?.unanswered === 0) this.#renewChannel();
     const channel = this.#channel;
     if (this.#state !== 'up' || this.#blocked || channel === null) return;
+    if (this.#listener?.maySend() === false) {
+      this.#fail(notLeading());
+      return;
+    }
     this.#connection.gatherWrites(() => this.#send(channel));
     this.#watch.start();
   }
@@ -231,7 +262,8 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     const now = performance.now();
     const take = () => this.#window.take(this.#isolation.active ? 1 : undefined);
     for (let entry = take(); entry !== null; entry = take()) {
-      const publication = toPublication(entry.message, this.#options.appId, this.#limits);
+      const publication =
+        this.#missing.faultOf(entry.message, now) ?? toPublication(entry.message, this.#options.appId, this.#limits);
       if (publication instanceof RelayError) {
         this.#refuse(entry, publication);
         continue;

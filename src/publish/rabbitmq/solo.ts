@@ -1,10 +1,13 @@
 import { RelayError } from '../../core/errors.ts';
 import type { OutgoingMessage } from '../../core/message.ts';
+import type { PublisherListener } from '../../core/publisher.ts';
+import { assertMaySend } from '../fence.ts';
 import type { Settled } from './confirms.ts';
 import type { Connection } from './connection.ts';
 import { type ChannelListener, PublishingChannel } from './channel.ts';
-import { withDeadline } from './deadline.ts';
+import { ConfirmWatch } from './confirm-watch.ts';
 import { channelFault, isClosedError, rabbitmqError, rowFault } from './errors.ts';
+import type { RabbitmqOptions } from './options.ts';
 import { headerRoom, toPublication } from './properties.ts';
 
 interface Answer {
@@ -12,23 +15,32 @@ interface Answer {
   reject(error: RelayError): void;
 }
 
+type SoloOptions = Pick<RabbitmqOptions, 'appId' | 'confirmTimeout'>;
+
 /**
  * Publishes single messages, one at a time, on a channel of its own: a dead-letter exchange that is missing then
  * harms nobody else, and a closed channel is the fault of the one message on it.
  */
 export class SoloPublisher implements ChannelListener<Answer> {
   readonly #connection: Connection;
-  readonly #appId: string;
-  readonly #confirmTimeoutMs: number;
+  readonly #options: SoloOptions;
+  readonly #fence: Pick<PublisherListener, 'maySend'>;
+  readonly #watch: ConfirmWatch;
   #channel: PublishingChannel<Answer> | null = null;
   #last: Promise<unknown> = Promise.resolve();
   readonly #pending = new Set<Answer>();
   #ended: RelayError | null = null;
 
-  constructor(connection: Connection, appId: string, confirmTimeoutMs: number) {
+  constructor(connection: Connection, options: SoloOptions, fence: Pick<PublisherListener, 'maySend'>) {
     this.#connection = connection;
-    this.#appId = appId;
-    this.#confirmTimeoutMs = confirmTimeoutMs;
+    this.#options = options;
+    this.#fence = fence;
+    const { confirmTimeout } = options;
+    this.#watch = new ConfirmWatch(
+      confirmTimeout,
+      () => this.#channel?.oldest ?? null,
+      () => this.#expired(),
+    );
   }
 
   /** Resolves once the message is confirmed and was not returned; rejects with a RelayError. */
@@ -48,8 +60,18 @@ export class SoloPublisher implements ChannelListener<Answer> {
   /** Rejects whatever is pending and to come. */
   end(error: RelayError): void {
     this.#ended = error;
+    this.#watch.stop();
     for (const answer of this.#pending) answer.reject(error);
     this.#pending.clear();
+  }
+
+  /** The broker has an alarm and answers nothing: that is not the message's fault, and no answer is late. */
+  blocked(): void {
+    this.#watch.suspend();
+  }
+
+  unblocked(): void {
+    this.#watch.resume();
   }
 
   async #attempt(message: OutgoingMessage, answer: Answer): Promise<void> {
@@ -65,19 +87,19 @@ export class SoloPublisher implements ChannelListener<Answer> {
   }
 
   async #publish(message: OutgoingMessage): Promise<void> {
-    const publication = toPublication(message, this.#appId, {
+    const publication = toPublication(message, this.#options.appId, {
       bodyBytes: null,
       headerBytes: headerRoom(this.#connection.frameMax),
     });
     if (publication instanceof RelayError) throw publication;
     const channel = (this.#channel ??= await PublishingChannel.open<Answer>(this.#connection, this));
+    assertMaySend(this.#fence);
     try {
-      const confirmed = new Promise<void>((resolve, reject) => {
+      await new Promise<void>((resolve, reject) => {
         channel.publish({ resolve, reject }, publication, performance.now());
+        this.#watch.start();
       });
-      await withDeadline(confirmed, this.#confirmTimeoutMs, 'confirm of one message');
     } catch (error) {
-      if (error instanceof RelayError && error.code === 'broker_timeout') this.#drop(channel);
       if (error instanceof RelayError || isClosedError(error)) throw error;
       throw rowFault(error, 'the client refused the message');
     }
@@ -104,8 +126,10 @@ export class SoloPublisher implements ChannelListener<Answer> {
     for (const answer of unanswered) answer.reject(fault);
   }
 
-  #drop(channel: PublishingChannel<Answer>): void {
+  #expired(): void {
+    const error = new RelayError('broker_timeout', `no confirm within ${this.#options.confirmTimeout} ms`);
+    const channel = this.#channel;
     this.#channel = null;
-    channel.abandon();
+    for (const answer of channel?.abandon() ?? []) answer.reject(error);
   }
 }
