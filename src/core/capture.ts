@@ -45,8 +45,10 @@ export interface StreamSource {
    * Creates a temporary slot under a new name and starts streaming from it. Everything that commits after the moment
    * of resolution is delivered. Waits for the write transactions that are running, at most `capture.slotTimeout`.
    *
-   * @throws RelayError `replication_unavailable` (not permitted, wal_level, no free slot, a pooler or another server
-   *   in between), `replication_failed` (timed out, connection lost)
+   * When it rejects, and when `signal` was aborted, nothing of the attempt is left but what Postgres ends by itself.
+   *
+   * @throws RelayError of class `configuration` when somebody has to mend something (`replication_wal_level`,
+   *   `replication_denied`, ...), `transient` else (`replication_slot_waits`, `replication_failed`, ...)
    */
   open(listener: StreamListener, signal: AbortSignal): Promise<Stream>;
 }
@@ -97,4 +99,10 @@ export interface TableReader {
   open(request: PassRequest, signal: AbortSignal): Promise<TablePass>;
   /** x0: assigns a transaction id in a transaction of its own and returns it (`pg_current_xact_id()`). */
   assignXid(): Promise<bigint>;
+}
+
+/** Tells which transactions are visible on the primary. */
+export interface Visibility {
+  /** A fresh snapshot. @throws RelayError `postgres_*` */
+  snapshot(): Promise<Snapshot>;
 }

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { RelayError } from '../core/errors.ts';
 import type { TlsOptions } from '../core/tls.ts';
 import { postgresError } from './error.ts';
+import { identifyPrimary, type Admission, type PrimaryIdentity } from './primary.ts';
 
 /** Where and how to connect: the `postgres` part of the configuration, resolved. */
 export interface PostgresOptions {
@@ -17,6 +18,17 @@ export interface PostgresOptions {
   /** For each host: name resolution, TCP, TLS, login and the look whether it is the primary. */
   readonly connectTimeoutMs: number;
   readonly applicationName: string;
+  /** Which primaries will do. @default any */
+  readonly admission?: Admission;
+}
+
+type Host = PostgresOptions['hosts'][number];
+
+/** Where a session is. */
+export interface SessionPlace {
+  readonly host: Host;
+  /** Null: the server cannot tell, or nobody has asked (there is no {@link PostgresOptions.admission}). */
+  readonly primary: PrimaryIdentity | null;
 }
 
 /**
@@ -40,6 +52,7 @@ const SESSION: Readonly<Record<string, string>> = {
   synchronous_commit: 'local',
   default_transaction_isolation: 'read committed',
   statement_timeout: '0',
+  lock_timeout: '0',
   idle_session_timeout: '0',
   idle_in_transaction_session_timeout: '0',
   // So that the server, too, notices a relay whose machine is gone, and frees its locks and its slot.
@@ -60,6 +73,7 @@ interface Inside {
 }
 
 const losses = new WeakMap<pg.Client, Promise<RelayError>>();
+const places = new WeakMap<pg.Client, SessionPlace>();
 
 /**
  * Opens a session for SQL on the primary.
@@ -98,6 +112,13 @@ export function connectionLost(client: pg.Client): Promise<RelayError> {
   return lost;
 }
 
+/** Where a session is that has been opened here. */
+export function sessionPlace(client: pg.Client): SessionPlace {
+  const place = places.get(client);
+  if (place === undefined) throw new RelayError('internal', 'sessionPlace() on a client from elsewhere');
+  return place;
+}
+
 /** Ends a connection: politely within `deadlineMs`, else by closing the socket. Never rejects. Idempotent. */
 export async function closeConnection(client: pg.Client, deadlineMs = 1000): Promise<void> {
   const timer = setTimeout(() => destroyConnection(client), deadlineMs);
@@ -121,7 +142,7 @@ async function connectPrimary(
     if (signal?.aborted) break;
     const client = newClient(options, host, role, extra);
     try {
-      await withDeadline(login(client, host), options.connectTimeoutMs, host, signal);
+      await withDeadline(login(client, host, options.admission), options.connectTimeoutMs, host, signal);
       return client;
     } catch (error) {
       destroyConnection(client);
@@ -129,15 +150,18 @@ async function connectPrimary(
     }
   }
   if (signal?.aborted) throw new RelayError('postgres_unreachable', 'connecting to Postgres was given up: stopping');
+  const refusal = failures.find(({ code }) => REFUSALS.has(code));
+  if (refusal !== undefined) options.admission?.nowhere(refusal);
   throw mostTelling(failures);
 }
+
+/** Of hosts that were reached and will not do. */
+const REFUSALS: ReadonlySet<string> = new Set(['postgres_other_primary', 'postgres_stale_primary']);
 
 interface ExtraConfig {
   readonly options: string;
   readonly replication?: string;
 }
-
-type Host = PostgresOptions['hosts'][number];
 
 function newClient(options: PostgresOptions, host: Host, role: string, extra: ExtraConfig): pg.Client {
   const config: pg.ClientConfig & ExtraConfig = {
@@ -183,7 +207,7 @@ function tlsConfig(tls: TlsOptions, host: string): ConnectionOptions {
   };
 }
 
-async function login(client: pg.Client, host: Host): Promise<void> {
+async function login(client: pg.Client, host: Host, admission: Admission | undefined): Promise<void> {
   await client.connect();
   const { rows } = await client.query<{ recovering: boolean; read_only: string }>(
     `SELECT pg_is_in_recovery() AS recovering, current_setting('transaction_read_only') AS read_only`,
@@ -191,7 +215,15 @@ async function login(client: pg.Client, host: Host): Promise<void> {
   if (rows[0]?.recovering === true)
     throw new RelayError('postgres_not_primary', `${hostText(host)} is a standby (in recovery)`);
   if (rows[0]?.read_only !== 'off') throw new RelayError('postgres_not_primary', `${hostText(host)} is read-only`);
+  await client.query(NO_TRANSACTION_TIMEOUT);
+  const primary = admission === undefined ? null : await identifyPrimary(client);
+  const refusal = primary === null ? null : admission?.refusal(primary);
+  if (refusal) throw new RelayError(refusal.code, `${hostText(host)}: ${refusal.message}`);
+  places.set(client, { host, primary });
 }
+
+/** What was set for the role must not end passes. A server before 17 does not know it, and would refuse it at the start. */
+const NO_TRANSACTION_TIMEOUT = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout' AND setting <> '0'`;
 
 /** Races `work` against the time and the signal; the caller then closes the socket, so that nothing of it goes on. */
 async function withDeadline(
@@ -221,6 +253,7 @@ async function withDeadline(
 function mostTelling(failures: readonly RelayError[]): RelayError {
   const first =
     failures.find((error) => error.class === 'configuration') ??
+    failures.find((error) => REFUSALS.has(error.code)) ??
     failures.find((error) => error.code === 'postgres_not_primary') ??
     failures[0];
   if (first === undefined) return new RelayError('config_invalid', 'no Postgres host is configured');

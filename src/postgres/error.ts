@@ -12,6 +12,7 @@ const BY_STATE: Readonly<Record<string, ErrorCode>> = {
   '42883': 'postgres_schema', // undefined_function: an operator that a mapped column's type lacks
   '42809': 'postgres_schema', // wrong_object_type
   '42P01': 'postgres_schema', // undefined_table
+  '53100': 'postgres_disk_full',
   '57P01': 'postgres_unreachable', // admin_shutdown
   '57P02': 'postgres_unreachable', // crash_shutdown
   '57P03': 'postgres_unreachable', // cannot_connect_now

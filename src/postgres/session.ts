@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { RelayError } from '../core/errors.ts';
-import { closeConnection, connectionLost, connectSql, type PostgresOptions } from './connection.ts';
+import { closeConnection, connectionLost, connectSql, sessionPlace, type PostgresOptions } from './connection.ts';
 import { withinDeadline } from './deadline.ts';
 import { postgresError } from './error.ts';
 
@@ -69,13 +69,15 @@ export class SqlSession {
       return result.rows;
     } catch (error) {
       const failure = postgresError(error, doing);
-      // The end of the connection is told after the failure of its statement; the next one must not meet it again.
-      if (failure.code === 'postgres_unreachable') this.#client = undefined;
+      // The end of the connection is told after the failure of its statement; the next one must not meet it again. A
+      // server that has become read-only is left: the primary may be another one now.
+      if (failure.code === 'postgres_unreachable' || failure.code === 'postgres_not_primary') this.#leave();
       throw failure;
     }
   }
 
   async #connected(): Promise<pg.Client> {
+    if (this.#client !== undefined && !this.#mayStay(this.#client)) this.#leave();
     if (this.#client !== undefined) return this.#client;
     const client = await connectSql(this.#postgres, this.#role, this.#settings, this.#closing.signal);
     this.#client = client;
@@ -83,5 +85,16 @@ export class SqlSession {
       if (this.#client === client) this.#client = undefined;
     });
     return client;
+  }
+
+  /** Whether the server is still one of those that will do: another one may have been met since. */
+  #mayStay(client: pg.Client): boolean {
+    const { primary } = sessionPlace(client);
+    return primary === null || !this.#postgres.admission?.refusal(primary);
+  }
+
+  #leave(): void {
+    if (this.#client !== undefined) void closeConnection(this.#client);
+    this.#client = undefined;
   }
 }

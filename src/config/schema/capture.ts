@@ -13,6 +13,11 @@ export const captureSchema = section({
   slotPrefix: text('a name of lower-case letters, digits and _ (at most 30)', /^[a-z_][a-z0-9_]{0,29}$/)
     .describe('What the names of the temporary replication slots begin with. Relays of one server need different ones.')
     .prefault('outbox_relay'),
+  publishWhen: choice(['logged', 'visible'])
+    .describe(
+      '`logged`: a streamed row is published once its commit is on the disk of the primary. `visible`: only once it is visible there too, hence after the synchronous standbys have it (`synchronous_standby_names`); costs a query for each batch of transactions. Rows read from the table are visible in any case.',
+    )
+    .prefault('logged'),
   pollInterval: duration({ min: '10ms', max: '1h' })
     .describe('Pause between two passes over the table while there is no stream.')
     .prefault('200ms'),
