@@ -1,22 +1,29 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { removeScratchFolder, scratchFolder } from '../support/services/scratch.ts';
 import type { ChaosOptions } from './options.ts';
 import { drawRound } from './plan.ts';
-import { type ChaosReport, failureLines, replayCommand, roundLine, summaryLine } from './report.ts';
+import { drawCommand, failureLines, reportToResume, roundLine, summaryLine, writeReport } from './report.ts';
 import { playRound, type RoundResult } from './round.ts';
 import { type Services, startServices } from './services.ts';
 
-/** Plays all rounds. @returns whether all are good */
+/** Plays all rounds. @returns whether all are good, those of a report that it goes on with included */
 export async function runChaos(options: ChaosOptions, print: (line: string) => void): Promise<boolean> {
+  const started = performance.now();
+  const results: RoundResult[] = [...((await reportToResume(options))?.rounds ?? [])];
   let services = await startServices(options.broker, options.pg);
   print(`seed ${options.seed}; Postgres ${services.postgres.primary.version}; ${services.broker.title}`);
-  const results: RoundResult[] = [];
+  if (results.length > 0) print(`goes on behind ${results.length} rounds`);
+  const goesOn = (round: number): boolean =>
+    round < options.fromRound + options.rounds || performance.now() - started < (options.forMs ?? 0);
   try {
-    for (let round = options.fromRound; round < options.fromRound + options.rounds; round++) {
+    for (let round = (results.at(-1)?.plan.round ?? options.fromRound - 1) + 1; goesOn(round); round++) {
       const result = await playAndTell(services, options, round, print);
       results.push(result);
-      if (options.json !== undefined) await writeReport(options.json, reportOf(options, services, results));
+      if (options.json !== undefined) {
+        const versions = { postgres: services.postgres.primary.version, broker: services.broker.title };
+        await writeReport(options.json, { command: drawCommand(options), ...versions, rounds: results });
+      }
       if (result.problems.length === 0) continue;
       if (!options.keepGoing) break;
       await services.dispose();
@@ -50,18 +57,4 @@ async function playAndTell(
   } finally {
     await removeScratchFolder(folder);
   }
-}
-
-function reportOf(options: ChaosOptions, services: Services, rounds: readonly RoundResult[]): ChaosReport {
-  return {
-    command: replayCommand(options, options.fromRound).replace('--rounds 1', `--rounds ${options.rounds}`),
-    postgres: services.postgres.primary.version,
-    broker: services.broker.title,
-    rounds,
-  };
-}
-
-async function writeReport(file: string, report: ChaosReport): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
 }

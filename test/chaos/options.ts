@@ -1,11 +1,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { POSTGRES_MAJORS, type PostgresMajor } from '../support/services/postgres-binaries.ts';
+import { parseDuration } from '../../src/config/units.ts';
 import { BROKER_NAMES, type BrokerName } from './brokers/broker.ts';
-import { FAULT_NAMES, type FaultName } from './faults/index.ts';
+import { FAULT_NAMES, type FaultName, faultsFor } from './faults/index.ts';
 
 /** What a run is asked for. */
 export interface ChaosOptions {
+  /** With `forMs` the least, else all. */
   readonly rounds: number;
+  /** Milliseconds to play for: the round that is played when they are over is the last. */
+  readonly forMs?: number;
   readonly fromRound: number;
   readonly seed: number;
   readonly faults: readonly FaultName[];
@@ -14,6 +18,8 @@ export interface ChaosOptions {
   readonly pg?: PostgresMajor;
   /** Where the report goes as JSON. */
   readonly json?: string;
+  /** Goes on behind the last round of the report in `json`, whose rounds count as played. */
+  readonly resume: boolean;
   /** Where the logs of failing rounds are kept. */
   readonly keep: string;
   /** Plays the rest after a failing round. */
@@ -22,17 +28,19 @@ export interface ChaosOptions {
 
 /** Reads the command line. @throws CommanderError after help, or with a message on standard error */
 export function parseOptions(args: readonly string[]): ChaosOptions {
-  return new Command('npm run chaos --')
+  const command = new Command('npm run chaos --')
     .description(
       'Lets real relays run between a real Postgres and a real broker while faults drawn by the seed happen to all three, then accounts for every event by its id.',
     )
-    .addOption(new Option('--rounds <number>', 'rounds to play').argParser(toCount).default(10))
+    .addOption(new Option('--rounds <number>', 'rounds to play (default: 10, or 1 with --for)').argParser(toCount))
+    .addOption(new Option('--for <duration>', 'play on, beyond --rounds, until so much time is over').argParser(toMs))
     .addOption(new Option('--from-round <number>', 'number of the first').argParser(toCount).default(1))
     .addOption(new Option('--seed <number>', 'what all is drawn from').argParser(toCount).default(1))
-    .addOption(new Option('--faults <list>', 'only these').argParser(toFaults).default(FAULT_NAMES, 'all'))
+    .addOption(new Option('--faults <list>', 'only these (default: all that the broker can have)').argParser(toFaults))
     .addOption(new Option('--broker <name>', 'where to publish').choices(BROKER_NAMES).default('kafka'))
     .addOption(new Option('--pg <major>', 'version of Postgres').choices(POSTGRES_MAJORS))
     .addOption(new Option('--json <file>', 'write the report there as JSON, after every round'))
+    .addOption(new Option('--resume', 'go on behind the last round in the report of --json').default(false))
     .addOption(new Option('--keep <folder>', 'where the logs of failing rounds go').default('.cache/chaos'))
     .addOption(new Option('--keep-going', 'play on after a failing round').default(false))
     .addHelpText(
@@ -40,14 +48,31 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
       `\nFaults:\n  ${FAULT_NAMES.join('\n  ')}\n\nExample:\n  npm run chaos -- --rounds 20 --seed 7 --broker rabbitmq --faults broker-kill,relay-kill`,
     )
     .exitOverride()
-    .parse(args, { from: 'user' })
-    .opts<ChaosOptions>();
+    .parse(args, { from: 'user' });
+  return complete(command, command.opts<GivenOptions>());
+}
+
+type GivenOptions = Omit<ChaosOptions, 'rounds' | 'forMs' | 'faults'> &
+  Partial<Pick<ChaosOptions, 'rounds' | 'faults'>> & { readonly for?: number };
+
+function complete(command: Command, { for: forMs, ...given }: GivenOptions): ChaosOptions {
+  const { broker, faults = faultsFor(broker), rounds = forMs === undefined ? 10 : 1 } = given;
+  const foreign = faults.filter((name) => !faultsFor(broker).includes(name));
+  if (foreign.length > 0) command.error(`error: with ${broker} there is no ${foreign.join(', ')}`);
+  if (given.resume && given.json === undefined) command.error('error: --resume needs --json');
+  return { ...given, faults, rounds, ...(forMs === undefined ? {} : { forMs }) };
 }
 
 function toCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Expected a whole number above 0.');
   return count;
+}
+
+function toMs(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null) throw new InvalidArgumentError('Expected a duration such as 90s or 4m.');
+  return ms;
 }
 
 /** Names separated by commas. */

@@ -5,6 +5,8 @@ import type { StatusReport } from '../../src/core/status.ts';
 import { launchRelay, type RelayConfig, type RelayProcess } from '../support/relay-child.ts';
 import { until } from '../support/services/until.ts';
 
+/** Lets a relay's wall clock jump. */
+const SHIFTED_CLOCK = new URL('shifted-clock.ts', import.meta.url).href;
 const SETTLE_TIMEOUT_MS = 90_000;
 /** More than `shutdown.drain` of the relay. */
 const STOP_TIMEOUT_MS = 45_000;
@@ -49,6 +51,24 @@ export class RelayGroup {
     this.#members[this.#members.indexOf(leader)] = await this.#launch();
   }
 
+  /** Kills all at once. */
+  async killAll(): Promise<void> {
+    await Promise.all(this.#members.map((relay) => this.#end(relay, 'SIGKILL')));
+  }
+
+  /** Starts a process in the place of each that has ended. */
+  async startAgain(): Promise<void> {
+    const start = async (relay: RelayProcess, index: number): Promise<void> => {
+      if (!relay.running) this.#members[index] = await this.#launch();
+    };
+    await Promise.all(this.#members.map(start));
+  }
+
+  /** Lets the wall clock of each jump: ahead, then behind, then to the right time. */
+  jumpClocks(): void {
+    for (const relay of this.#members) relay.signal('SIGUSR2');
+  }
+
   /** Resolves when one relay leads and all of it streams. @throws when that does not come about */
   untilStreaming(): Promise<Streaming> {
     let statuses: readonly (StatusReport | null)[] = [];
@@ -82,7 +102,7 @@ export class RelayGroup {
   async #launch(): Promise<RelayProcess> {
     const folder = join(this.#folder, `relay-${++this.#launched}`);
     await mkdir(folder, { recursive: true });
-    const relay = await launchRelay(this.#config, folder);
+    const relay = await launchRelay(this.#config, folder, [SHIFTED_CLOCK]);
     void relay.exited.then((how) => {
       if (!this.#ending.has(relay)) this.offences.push(`relay ${relay.pid} ended by itself: ${how}`);
     });

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../support/services/until.ts';
-import { account, faults } from '../support/workload/accounting.ts';
+import { account, faults as problemsOf } from '../support/workload/accounting.ts';
 import { startWorkload, type Workload, type Written } from '../support/workload/workload.ts';
 import type { Lane } from './faults/fault.ts';
 import { FAULTS } from './faults/index.ts';
-import type { RoundPlan } from './plan.ts';
+import type { PlannedFault, RoundPlan } from './plan.ts';
 import type { Services } from './services.ts';
 import { openStage, type Stage } from './stage.ts';
 
@@ -17,6 +17,10 @@ export interface RoundResult {
   readonly committed: number;
   /** Messages beyond the first of their event. */
   readonly duplicates: number;
+  /** Events known to be committed that failovers took back. */
+  readonly lost: number;
+  /** Events that had arrived before a failover took them back: no relay can help that. */
+  readonly takenBack: number;
   /** Whether streaming went on without a break through the quiet phase. */
   readonly steady: boolean;
   /** When each fault began and was mended, in milliseconds of the round. */
@@ -24,7 +28,9 @@ export interface RoundResult {
   readonly elapsedMs: number;
 }
 
-type Outcome = Pick<RoundResult, 'committed' | 'duplicates' | 'steady' | 'problems'>;
+type Outcome = Pick<RoundResult, 'committed' | 'duplicates' | 'lost' | 'takenBack' | 'steady' | 'problems'>;
+
+type Note = (what: string) => void;
 
 const DRAIN_TIMEOUT_MS = 60_000;
 /** Of the busy phases. */
@@ -37,28 +43,50 @@ const QUIET = { writers: 2, pauseMs: 80 };
 export async function playRound(services: Services, plan: RoundPlan, folder: string): Promise<RoundResult> {
   const started = performance.now();
   const timeline: string[] = [];
-  const note = (what: string): void => void timeline.push(`${Math.round(performance.now() - started)} ms ${what}`);
-  const stage = await openStage(services, plan, folder);
-  const outcome = await play(stage, plan, note).catch((error: unknown): Outcome => {
+  const note: Note = (what) => void timeline.push(`${Math.round(performance.now() - started)} ms ${what}`);
+  const outcome = await setUpAndPlay(services, plan, folder, note).catch((error: unknown): Outcome => {
     note('the round broke off');
-    const problem = error instanceof Error ? error.message : String(error);
-    return { problems: [problem], committed: 0, duplicates: 0, steady: false };
+    return { problems: [messageOf(error)], committed: 0, duplicates: 0, lost: 0, takenBack: 0, steady: false };
   });
-  const problems = [...outcome.problems, ...stage.relays.offences];
-  await stage.clear();
-  return { ...outcome, problems, plan, timeline, elapsedMs: Math.round(performance.now() - started) };
+  return { ...outcome, plan, timeline, elapsedMs: Math.round(performance.now() - started) };
 }
 
-async function play(stage: Stage, plan: RoundPlan, note: (what: string) => void): Promise<Outcome> {
-  const busy = await writing(stage, plan.seed, { writers: WRITERS, pauseMs: plan.pauseMs }, async (workload) => {
-    await stage.relays.start(plan.relays);
-    await stage.relays.untilStreaming();
-    note('streaming');
-    await strikeAll(stage, plan, note);
-    await stage.relays.untilStreaming();
-    note('streaming again');
-    await workload.progress(PROGRESS);
-  });
+async function setUpAndPlay(services: Services, plan: RoundPlan, folder: string, note: Note): Promise<Outcome> {
+  const stage = await openStage(services, plan, folder);
+  try {
+    const outcome = await play(stage, plan, note);
+    return { ...outcome, problems: [...outcome.problems, ...stage.relays.offences] };
+  } catch (error) {
+    throw new Error([messageOf(error), ...stage.relays.offences].join('\n'), { cause: error });
+  } finally {
+    // what could not be cleared away is no worse than what made the round fail
+    await stage.clear().catch((error: unknown) => note(`not cleared away: ${messageOf(error)}`));
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function play(stage: Stage, plan: RoundPlan, note: Note): Promise<Outcome> {
+  const mayLose = plan.faults.some(({ name }) => FAULTS[name].losesCommits === true);
+  const early = plan.faults.filter(({ name }) => FAULTS[name].prepare !== undefined);
+  const late = plan.faults.filter((fault) => !early.includes(fault));
+  const busy = await writing(
+    stage,
+    plan.seed,
+    { writers: WRITERS, pauseMs: plan.pauseMs, mayLose },
+    async (workload) => {
+      for (const { name } of early) await FAULTS[name].prepare?.(stage);
+      await Promise.all([stage.relays.start(plan.relays), strikeAll(stage, early, note)]);
+      await stage.relays.untilStreaming();
+      note('streaming');
+      await strikeAll(stage, late, note);
+      await stage.relays.untilStreaming();
+      note('streaming again');
+      await workload.progress(PROGRESS);
+    },
+  );
   await drained(stage);
   note('drained');
   const before = await stage.relays.untilStreaming();
@@ -69,15 +97,18 @@ async function play(stage: Stage, plan: RoundPlan, note: (what: string) => void)
   );
   const after = await stage.relays.untilStreaming();
   note('accounting');
-  const written = { ...quiet, rolledBack: new Set([...busy.rolledBack, ...quiet.rolledBack]) };
+  const rolledBack = new Set([...busy.rolledBack, ...quiet.rolledBack]);
+  const written = { ...quiet, rolledBack, takenBack: busy.takenBack };
   const found = account(written, await stage.sink.arrived());
   const ends = (await stage.relays.stop()).filter((how) => how !== 'exit code 0');
   return {
     committed: written.committed.length,
     duplicates: found.duplicates.length,
+    lost: busy.lost,
+    takenBack: found.takenBack.length,
     steady: before.pid === after.pid && before.since === after.since,
     problems: [
-      ...faults(found, plan.faults.length === 0 ? 'none' : 'permitted'),
+      ...problemsOf(found, plan.faults.length === 0 ? 'none' : 'permitted'),
       ...leftovers,
       ...ends.map((how) => `a relay that was asked to end: ${how}`),
     ],
@@ -88,7 +119,7 @@ async function play(stage: Stage, plan: RoundPlan, note: (what: string) => void)
 async function writing(
   { url, table }: Stage,
   seed: number,
-  options: { readonly writers: number; readonly pauseMs: number },
+  options: { readonly writers: number; readonly pauseMs: number; readonly mayLose?: boolean },
   act: (workload: Workload) => Promise<void>,
 ): Promise<Written> {
   const workload = await startWorkload({ url, outbox: table, seed, ...options });
@@ -102,19 +133,19 @@ async function writing(
 }
 
 /** Lets all faults happen at their times, those of a lane one after the other, and waits until all are mended. */
-async function strikeAll(stage: Stage, plan: RoundPlan, note: (what: string) => void): Promise<void> {
+async function strikeAll(stage: Stage, faults: readonly PlannedFault[], note: Note): Promise<void> {
   const lanes = new Map<Lane, Promise<void>>();
-  for (const { name, afterMs, lastsMs } of plan.faults) {
+  for (const { name, afterMs, lastsMs } of faults) {
     await delay(afterMs);
     const fault = FAULTS[name];
-    const struck = (lanes.get(fault.lane) ?? Promise.resolve()).then(async () => {
+    const struck = Promise.all(fault.lanes.map((lane) => lanes.get(lane) ?? Promise.resolve())).then(async () => {
       note(`${name} begins`);
       await fault.strike(stage, lastsMs);
       note(`${name} is mended`);
     });
     // waited for below; until then it must not count as unhandled
     struck.catch(() => undefined);
-    lanes.set(fault.lane, struck);
+    for (const lane of fault.lanes) lanes.set(lane, struck);
   }
   await Promise.all(lanes.values());
 }

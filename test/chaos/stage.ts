@@ -59,6 +59,7 @@ export async function openStage(services: Services, plan: RoundPlan, folder: str
       const cleaning = await connectAdmin(url);
       await dropRoles(cleaning, [role]);
       await cleaning.end();
+      await postgres.dropStandby();
       await postgres.query(`DROP DATABASE ${name} WITH (FORCE)`);
     },
   };

@@ -39,6 +39,11 @@ export async function declareQueue(url: string, options: QueueOptions): Promise<
   });
 }
 
+/** Deletes an exchange with its bindings; one that is not there is no error. */
+export async function deleteExchange(url: string, exchange: string): Promise<void> {
+  await withChannel(url, (channel) => channel.deleteExchange(exchange));
+}
+
 /** Takes all messages out of a queue, until it is empty. */
 export async function drainQueue(url: string, queue: string): Promise<QueueMessage[]> {
   return withChannel(url, async (channel) => {

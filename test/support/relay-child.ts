@@ -11,13 +11,23 @@ const START_TIMEOUT_MS = 60_000;
 /** A configuration as it is written in the file. */
 export type RelayConfig = Readonly<Record<string, unknown>>;
 
-/** Starts the relay as users do, in a process of its own. @param folder gets its configuration and its log */
-export async function launchRelay(config: RelayConfig, folder: string): Promise<RelayProcess> {
+/**
+ * Starts the relay as users do, in a process of its own.
+ *
+ * @param folder gets its configuration and its log
+ * @param preloads modules that its process loads first
+ */
+export async function launchRelay(
+  config: RelayConfig,
+  folder: string,
+  preloads: readonly string[] = [],
+): Promise<RelayProcess> {
   const file = join(folder, 'relay.yaml');
   // JSON is YAML; port 0 since several relays run at a time
   await writeFile(file, JSON.stringify({ admin: { port: 0 }, ...config }));
   const logFile = join(folder, 'relay.log');
-  const args = ['--import', 'tsx', join(ROOT, 'src/main.ts'), 'run', '--config', file];
+  const imports = ['tsx', ...preloads].flatMap((module) => ['--import', module]);
+  const args = [...imports, join(ROOT, 'src/main.ts'), 'run', '--config', file];
   return new RelayProcess(await spawnService(process.execPath, args, { logFile, cwd: ROOT }), logFile);
 }
 

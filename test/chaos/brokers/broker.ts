@@ -7,12 +7,17 @@ export const BROKER_NAMES = ['kafka', 'rabbitmq'] as const;
 
 export type BrokerName = (typeof BROKER_NAMES)[number];
 
+/** What can be wrong with the place of a round while the broker is well; RabbitMQ's. */
+export type Trouble = 'exchange-gone' | 'memory-alarm' | 'queue-full';
+
 /** Where the messages of one round go. */
 export interface Sink {
   /** The relay's `destinations` and `routes`. */
   readonly config: RelayConfig;
   /** Reads all that has come so far, in its order per key. */
   arrived(): Promise<WrittenEvent[]>;
+  /** Begins or mends a trouble. @throws when this kind of broker cannot have it */
+  trouble(what: Trouble, on: boolean): Promise<void>;
 }
 
 /** A real broker behind a proxy. */

@@ -25,6 +25,7 @@ export async function startKafkaBroker(): Promise<Broker> {
           await using reader = new TopicReader({ brokers, topic });
           return eventsInTopic(await reader.readToEnd());
         },
+        trouble: (what) => Promise.reject(new Error(`Kafka knows no ${what}`)),
       };
     },
     kill: () => kafka.kill(),

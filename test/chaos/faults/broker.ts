@@ -4,7 +4,7 @@ import type { Fault } from './fault.ts';
 /** What happens to the broker and to the way there. */
 export const BROKER_FAULTS = {
   'broker-kill': {
-    lane: 'broker',
+    lanes: ['broker'],
     lasts: [0, 3_000],
     strike: async ({ broker }, forMs) => {
       await broker.kill();
@@ -13,7 +13,7 @@ export const BROKER_FAULTS = {
     },
   },
   'broker-freeze': {
-    lane: 'broker',
+    lanes: ['broker'],
     lasts: [500, 8_000],
     strike: async ({ broker }, forMs) => {
       await broker.pause();
@@ -22,7 +22,7 @@ export const BROKER_FAULTS = {
     },
   },
   'broker-blackhole': {
-    lane: 'broker',
+    lanes: ['broker'],
     lasts: [500, 8_000],
     strike: async ({ broker }, forMs) => {
       broker.proxy.blackhole();
@@ -32,7 +32,7 @@ export const BROKER_FAULTS = {
   },
   /** Messages are stored, and their acknowledgements never come. */
   'broker-responses-lost': {
-    lane: 'broker',
+    lanes: ['broker'],
     lasts: [200, 6_000],
     strike: async ({ broker }, forMs) => {
       broker.proxy.blackhole(['responses']);
@@ -42,7 +42,7 @@ export const BROKER_FAULTS = {
   },
   /** Again and again, in the middle of requests. */
   'broker-reset': {
-    lane: 'broker',
+    lanes: ['broker'],
     lasts: [0, 3_000],
     strike: async ({ broker }, forMs) => {
       const end = performance.now() + forMs;
@@ -53,7 +53,7 @@ export const BROKER_FAULTS = {
     },
   },
   'broker-refused': {
-    lane: 'broker',
+    lanes: ['broker'],
     lasts: [500, 5_000],
     strike: async ({ broker }, forMs) => {
       broker.proxy.refuse();
@@ -63,7 +63,7 @@ export const BROKER_FAULTS = {
     },
   },
   'broker-slow': {
-    lane: 'broker',
+    lanes: ['broker'],
     lasts: [1_000, 6_000],
     strike: async ({ broker }, forMs) => {
       broker.proxy.delay(200);

@@ -9,16 +9,19 @@ async function endSessions({ sql, role }: Stage, condition: string): Promise<voi
 
 const HOLDS_THE_LOCK = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)";
 
+/** Of the log, that are begun while the relay cannot report how far it is. */
+const SEGMENTS = 3;
+
 /** What happens to the database and to the way there. The network fails relays only, never the writers. */
 export const POSTGRES_FAULTS = {
   'walsender-end': {
-    lane: 'sessions',
+    lanes: ['sessions'],
     lasts: [0, 0],
     strike: (stage) => endSessions(stage, "backend_type = 'walsender'"),
   },
   /** Again and again, so that streams break while they are opened and during the handover. */
   'walsender-flapping': {
-    lane: 'sessions',
+    lanes: ['sessions'],
     lasts: [1_000, 5_000],
     strike: async (stage, forMs) => {
       const end = performance.now() + forMs;
@@ -30,13 +33,13 @@ export const POSTGRES_FAULTS = {
   },
   /** All but the walsender. */
   'sessions-end': {
-    lane: 'sessions',
+    lanes: ['sessions'],
     lasts: [0, 0],
     strike: (stage) => endSessions(stage, "backend_type <> 'walsender'"),
   },
-  'leader-session-end': { lane: 'sessions', lasts: [0, 0], strike: (stage) => endSessions(stage, HOLDS_THE_LOCK) },
+  'leader-session-end': { lanes: ['sessions'], lasts: [0, 0], strike: (stage) => endSessions(stage, HOLDS_THE_LOCK) },
   'postgres-crash': {
-    lane: 'postgres',
+    lanes: ['postgres'],
     lasts: [0, 2_000],
     strike: async ({ postgres: { primary } }, forMs) => {
       await primary.stop('immediate');
@@ -45,7 +48,7 @@ export const POSTGRES_FAULTS = {
     },
   },
   'postgres-kill': {
-    lane: 'postgres',
+    lanes: ['postgres'],
     lasts: [0, 2_000],
     strike: async ({ postgres: { primary } }, forMs) => {
       await primary.kill();
@@ -53,10 +56,34 @@ export const POSTGRES_FAULTS = {
       await primary.restart();
     },
   },
-  'postgres-restart': { lane: 'postgres', lasts: [0, 0], strike: ({ postgres }) => postgres.primary.restart() },
-  'postgres-switchover': { lane: 'postgres', lasts: [0, 0], strike: ({ postgres }) => postgres.switchOver() },
+  'postgres-restart': { lanes: ['postgres'], lasts: [0, 0], strike: ({ postgres }) => postgres.primary.restart() },
+  'postgres-switchover': { lanes: ['postgres'], lasts: [0, 0], strike: ({ postgres }) => postgres.switchOver() },
+  /** The old primary lags for so long, is killed for good, and is replaced by a new standby of what was its own. */
+  'postgres-failover': {
+    lanes: ['postgres', 'table'],
+    lasts: [0, 1_000],
+    losesCommits: true,
+    strike: ({ postgres }, forMs) => postgres.failOver(forMs),
+  },
+  /** The slot falls behind what the server is told to keep, and the server ends it. */
+  'slot-invalidated': {
+    lanes: ['postgres'],
+    lasts: [0, 0],
+    strike: async ({ postgres: { relayProxy }, sql }) => {
+      await sql("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'");
+      await sql('SELECT pg_reload_conf()');
+      relayProxy.blackhole(['requests']);
+      for (let segment = 0; segment < SEGMENTS; segment++) {
+        await sql('SELECT pg_switch_wal()');
+        await sql('CHECKPOINT');
+      }
+      await relayProxy.heal();
+      await sql('ALTER SYSTEM RESET max_slot_wal_keep_size');
+      await sql('SELECT pg_reload_conf()');
+    },
+  },
   'postgres-freeze': {
-    lane: 'postgres',
+    lanes: ['postgres'],
     lasts: [500, 6_000],
     strike: async ({ postgres: { primary } }, forMs) => {
       await primary.pause();
@@ -66,7 +93,7 @@ export const POSTGRES_FAULTS = {
   },
   /** Commits wait for a standby that is not there: they are in the log, and nobody sees them yet. */
   'standby-wait': {
-    lane: 'postgres',
+    lanes: ['postgres'],
     lasts: [500, 4_000],
     strike: async ({ sql }, forMs) => {
       await sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
@@ -77,7 +104,7 @@ export const POSTGRES_FAULTS = {
     },
   },
   'postgres-blackhole': {
-    lane: 'postgres',
+    lanes: ['postgres'],
     lasts: [500, 8_000],
     strike: async ({ postgres: { relayProxy } }, forMs) => {
       relayProxy.blackhole();
@@ -87,7 +114,7 @@ export const POSTGRES_FAULTS = {
   },
   /** Statements are executed, and nobody learns of it. */
   'postgres-responses-lost': {
-    lane: 'postgres',
+    lanes: ['postgres'],
     lasts: [200, 4_000],
     strike: async ({ postgres: { relayProxy } }, forMs) => {
       relayProxy.blackhole(['responses']);
@@ -96,7 +123,7 @@ export const POSTGRES_FAULTS = {
     },
   },
   'postgres-reset': {
-    lane: 'postgres',
+    lanes: ['postgres'],
     lasts: [0, 0],
     strike: ({ postgres }) => {
       postgres.relayProxy.reset();

@@ -13,6 +13,8 @@ export interface Account {
   readonly duplicates: readonly string[];
   /** Not what was written. */
   readonly altered: readonly string[];
+  /** At the broker, and committed until a failover took them back. */
+  readonly takenBack: readonly string[];
 }
 
 const SHOWN = 8;
@@ -23,8 +25,13 @@ export function account(written: Written, arrived: readonly WrittenEvent[]): Acc
   const seen = new Set<string>();
   const latest = new Map<string, number>();
   const [phantoms, disorder, duplicates, altered]: [string[], string[], string[], string[]] = [[], [], [], []];
+  const takenBack = new Set<string>();
   for (const event of arrived) {
     const original = committed.get(event.id);
+    if (original === undefined && written.takenBack.has(event.id)) {
+      takenBack.add(tell(event));
+      continue;
+    }
     if (original === undefined) {
       phantoms.push(
         `${tell(event)}: ${written.rolledBack.has(event.id) ? 'rolled back' : 'of an unknown fate, not there'}`,
@@ -43,7 +50,7 @@ export function account(written: Written, arrived: readonly WrittenEvent[]): Acc
     latest.set(event.key, Math.max(before, event.version));
   }
   const missing = written.committed.filter(({ id }) => !seen.has(id)).map(tell);
-  return { missing, phantoms, disorder, duplicates, altered };
+  return { missing, phantoms, disorder, duplicates, altered, takenBack: [...takenBack] };
 }
 
 /** What breaks a promise, in lines that can be read; empty when all are kept. @param duplicates whether there may be some */

@@ -26,6 +26,8 @@ export interface WorkloadOptions {
   readonly paddingBytes?: number;
   /** Prepared transactions are left out where the server has none. */
   readonly mix?: Mix;
+  /** A failover may take back what was committed; else that is an error. @default false */
+  readonly mayLose?: boolean;
 }
 
 /** What a workload wrote, known when it has ended. */
@@ -33,6 +35,10 @@ export interface Written {
   readonly committed: readonly WrittenEvent[];
   /** Ids of events that were rolled back. */
   readonly rolledBack: ReadonlySet<string>;
+  /** Ids of events that a failover took back, or may have: known only where that may happen. */
+  readonly takenBack: ReadonlySet<string>;
+  /** How many of those were known to be committed. */
+  readonly lost: number;
   /** How many transactions of each kind were committed. */
   readonly kinds: Readonly<Record<string, number>>;
 }
@@ -69,6 +75,8 @@ export class Workload {
   readonly #writers: Promise<void>;
   readonly #durable = new Set<string>();
   readonly #rolledBack = new Set<string>();
+  /** Events of transactions that were not rolled back, as far as is known. */
+  readonly #attempted = new Set<string>();
   readonly #count: Partial<Record<TransactionKindName, number>> = {};
   #committed = 0;
   #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
@@ -113,10 +121,19 @@ export class Workload {
       );
       const known = new Set(committed.map(({ id }) => id));
       const lost = [...this.#durable].filter((id) => !known.has(id));
-      if (lost.length > 0) throw new Error(`Postgres lost ${lost.length} committed events, such as ${lost[0]}`);
       const risen = [...this.#rolledBack].filter((id) => known.has(id));
-      if (risen.length > 0) throw new Error(`${risen.length} events rolled back are there, such as ${risen[0]}`);
-      return { committed, rolledBack: this.#rolledBack, kinds: this.#count };
+      if (this.#options.mayLose !== true) {
+        if (lost.length > 0) throw new Error(`Postgres lost ${lost.length} committed events, such as ${lost[0]}`);
+        if (risen.length > 0) throw new Error(`${risen.length} events rolled back are there, such as ${risen[0]}`);
+      }
+      const takenBack = this.#options.mayLose === true ? [...this.#attempted].filter((id) => !known.has(id)) : [];
+      return {
+        committed,
+        rolledBack: this.#rolledBack,
+        takenBack: new Set(takenBack),
+        lost: lost.length,
+        kinds: this.#count,
+      };
     } finally {
       await client.end();
     }
@@ -165,6 +182,7 @@ export class Workload {
   #note(kind: TransactionKindName, { outcome, events, undone }: Transaction): void {
     const rolledBack = outcome === 'rolled-back' ? [...events, ...undone] : undone;
     for (const { id } of rolledBack) this.#rolledBack.add(id);
+    if (outcome !== 'rolled-back') for (const { id } of events) this.#attempted.add(id);
     if (outcome === 'committed') for (const { id } of events) this.#durable.add(id);
     if (outcome !== 'committed' && outcome !== 'committed-async') return;
     this.#count[kind] = (this.#count[kind] ?? 0) + 1;
