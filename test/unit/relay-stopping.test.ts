@@ -5,7 +5,7 @@ import type { Publisher, PublisherListener } from '../../src/core/publisher.ts';
 import type { Routed } from '../../src/core/routing.ts';
 import type { OutboxRow } from '../../src/core/row.ts';
 import { Relay } from '../../src/relay/relay.ts';
-import { noTelemetry } from '../support/simulation/history.ts';
+import { noTelemetry } from '../support/simulation/telemetry.ts';
 import { message, row } from './relay-support.ts';
 
 const OPTIONS = {

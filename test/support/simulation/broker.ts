@@ -1,68 +1,82 @@
 import { RelayError } from '../../../src/core/errors.ts';
 import type { OutgoingMessage } from '../../../src/core/message.ts';
 import type { Publisher, PublisherListener, PublisherSession } from '../../../src/core/publisher.ts';
+import type { Gate } from './gate.ts';
+import type { BrokerFaults } from './plan.ts';
 import { pause, type Random } from './random.ts';
-
-/** What can go wrong at the broker, as probabilities for each occasion. */
-export interface BrokerFaults {
-  readonly openFails: number;
-  /** A session fails with a batch whose fate is unknown: any prefix of it may have been stored. */
-  readonly sessionFails: number;
-  /** A dead letter cannot be sent. */
-  readonly deadLetterFails: number;
-  /** A batch takes so long that there is no room for others meanwhile. */
-  readonly stalls: number;
-}
-
-export const NO_BROKER_FAULTS: BrokerFaults = { openFails: 0, sessionFails: 0, deadLetterFails: 0, stalls: 0 };
 
 /** What the broker has stored of a message. */
 export interface Stored {
   readonly id: string;
-  /** Null: of no key, hence in no order. */
-  readonly key: string | null;
-  readonly version: number;
 }
 
-/** A broker that takes one batch at a time, stores it in order, and can lose its connection at any moment. */
-export class SimulatedBroker implements Publisher {
+/** What became of a batch: all before `refused` is stored, all behind it is not. */
+interface Receipt {
+  readonly refused: number | null;
+}
+
+/** A broker that takes batches, stores each in order, and can lose its connections at any moment. */
+export class SimulatedBroker {
   faults: BrokerFaults;
   readonly stored: Stored[] = [];
   /** Ids of dead letters. */
   readonly deadLetters = new Set<string>();
   /** Ids that are refused for good, until they are taken out. */
   readonly refused = new Set<string>();
-  readonly #random: Random;
+  readonly random: Random;
 
   constructor(random: Random, faults: BrokerFaults) {
-    this.#random = random;
+    this.random = random;
     this.faults = faults;
   }
 
-  check(): Promise<readonly []> {
-    return Promise.resolve([]);
+  /** For the process behind `gate`. */
+  publisher(gate: Gate): Publisher {
+    return {
+      check: () => Promise.resolve([]),
+      open: async (listener) => {
+        await gate.call(async () => {
+          await pause(this.random.below(5));
+          if (this.random.chance(this.faults.openFails)) throw new RelayError('broker_unreachable', 'simulated');
+        });
+        return new SimulatedSession(this, gate, listener);
+      },
+    };
   }
 
-  async open(listener: PublisherListener): Promise<PublisherSession> {
-    await pause(this.#random.below(5));
-    if (this.#random.chance(this.faults.openFails)) throw new RelayError('broker_unreachable', 'simulated');
-    return new SimulatedSession(this, listener, this.#random);
+  /** @throws RelayError after which any part of the batch may have been stored */
+  async receive(batch: readonly OutgoingMessage[]): Promise<Receipt> {
+    await pause(this.random.below(this.random.chance(this.faults.stalls) ? 200 : 5));
+    const lost = this.random.chance(this.faults.sessionFails);
+    const arrived = lost ? batch.slice(0, this.random.below(batch.length + 1)) : batch;
+    const refusedAt = arrived.findIndex(({ row }) => this.refused.has(row.id));
+    for (const { row } of refusedAt < 0 ? arrived : arrived.slice(0, refusedAt)) this.stored.push({ id: row.id });
+    if (lost) throw new RelayError('broker_timeout', 'simulated');
+    await pause(this.random.below(2));
+    return { refused: refusedAt < 0 ? null : refusedAt };
+  }
+
+  async receiveDeadLetter({ row }: OutgoingMessage): Promise<void> {
+    await pause(1 + this.random.below(5));
+    if (this.random.chance(this.faults.deadLetterFails)) throw new RelayError('broker_unreachable', 'simulated');
+    this.deadLetters.add(row.id);
   }
 }
 
+/** The client's side of a connection: one batch under way at a time. */
 class SimulatedSession implements PublisherSession {
   readonly #broker: SimulatedBroker;
+  readonly #gate: Gate;
   readonly #listener: PublisherListener;
-  readonly #random: Random;
   readonly #held = new Map<string, OutgoingMessage[]>();
   #queue: OutgoingMessage[] = [];
   #busy = false;
   #closed = false;
 
-  constructor(broker: SimulatedBroker, listener: PublisherListener, random: Random) {
+  constructor(broker: SimulatedBroker, gate: Gate, listener: PublisherListener) {
     this.#broker = broker;
+    this.#gate = gate;
     this.#listener = listener;
-    this.#random = random;
   }
 
   enqueue(messages: readonly OutgoingMessage[]): void {
@@ -85,10 +99,8 @@ class SimulatedSession implements PublisherSession {
   }
 
   async publishOne(message: OutgoingMessage): Promise<void> {
-    await pause(1 + this.#random.below(5));
-    const { deadLetterFails } = this.#broker.faults;
-    if (this.#closed || this.#random.chance(deadLetterFails)) throw new RelayError('broker_unreachable', 'simulated');
-    this.#broker.deadLetters.add(message.row.id);
+    await this.#gate.call(() => this.#broker.receiveDeadLetter(message));
+    if (this.#closed) throw new RelayError('broker_unreachable', 'simulated');
   }
 
   close(): Promise<void> {
@@ -100,36 +112,25 @@ class SimulatedSession implements PublisherSession {
     if (this.#busy) return;
     this.#busy = true;
     while (this.#queue.length > 0 && !this.#closed) {
-      const batch = this.#queue.splice(0, 1 + this.#random.below(8)).filter((message) => !this.#hold(message));
-      await pause(this.#random.below(this.#random.chance(this.#broker.faults.stalls) ? 200 : 5));
-      if (this.#random.chance(this.#broker.faults.sessionFails)) {
-        this.#fail(batch);
+      // the next batch gathers while the one before is under way
+      const batch = this.#queue.splice(0, 1 + this.#broker.random.below(8)).filter((message) => !this.#hold(message));
+      if (batch.length === 0) continue;
+      try {
+        const { refused } = await this.#gate.call(() => this.#broker.receive(batch));
+        if (!this.#closed) this.#heard(batch, refused);
+      } catch (error) {
+        if (!this.#closed) this.#listener.failed(error as RelayError);
         return;
       }
-      this.#deliver(batch);
     }
     this.#busy = false;
   }
 
-  /** Any part of what is under way may have been stored. */
-  #fail(batch: readonly OutgoingMessage[]): void {
-    const arrived = this.#random.below(batch.length + 1);
-    for (const message of batch.slice(0, arrived)) {
-      if (this.#broker.refused.has(message.row.id)) break;
-      this.#store(message);
-    }
-    if (!this.#closed) this.#listener.failed(new RelayError('broker_timeout', 'simulated'));
-  }
-
-  /** One by one: a refusal puts what is behind it back into the queue. What was stored stays so, even if nobody hears it. */
-  #deliver(batch: readonly OutgoingMessage[]): void {
-    const refusedAt = batch.findIndex((message) => this.#broker.refused.has(message.row.id));
-    const stored = refusedAt < 0 ? batch : batch.slice(0, refusedAt);
-    for (const message of stored) this.#store(message);
-    if (this.#closed) return;
-    this.#listener.acknowledged(stored);
-    const refused = batch[refusedAt];
-    if (refused === undefined) return;
+  /** A refusal puts what is behind it back into the queue, and holds its key. */
+  #heard(batch: readonly OutgoingMessage[], refusedAt: number | null): void {
+    this.#listener.acknowledged(batch.slice(0, refusedAt ?? batch.length));
+    const refused = refusedAt === null ? undefined : batch[refusedAt];
+    if (refused === undefined || refusedAt === null) return;
     this.#queue.unshift(...batch.slice(refusedAt + 1));
     if (refused.key !== null) this.#held.set(refused.key, []);
     this.#listener.refused(refused, new RelayError('message_too_large', 'simulated'));
@@ -145,10 +146,5 @@ class SimulatedSession implements PublisherSession {
     const held = message.key === null ? undefined : this.#held.get(message.key);
     held?.push(message);
     return held !== undefined;
-  }
-
-  #store(message: OutgoingMessage): void {
-    const version = Number(message.row.values[1]?.toString());
-    this.#broker.stored.push({ id: message.row.id, key: message.key, version });
   }
 }

@@ -1,86 +1,101 @@
-import type {
-  PassRequest,
-  Stream,
-  StreamListener,
-  StreamSource,
-  TablePass,
-  TableReader,
-} from '../../../src/core/capture.ts';
 import { RelayError } from '../../../src/core/errors.ts';
 import type { Lsn } from '../../../src/core/lsn.ts';
-import type { OutboxRow, RowRef } from '../../../src/core/row.ts';
 import { isVisible, type FullXid, type Snapshot } from '../../../src/core/snapshot.ts';
-import type { Auditor, ParkedMark, ParkedStore, PublishedRow, Settler, SettleResult } from '../../../src/core/store.ts';
 import { pause, type Random } from './random.ts';
-import {
-  byPosition,
-  toStreamRow,
-  toTableRow,
-  type DatabaseFaults,
-  type SimulatedRouting,
-  type SimulatedRow,
-  type Transaction,
-} from './rows.ts';
+import { byPosition, type SimulatedRow, type Transaction } from './rows.ts';
+import { TableLock } from './table-lock.ts';
+import type { Truth } from './truth.ts';
 
 /** First ids: just below where 32 bits wrap around. */
 const FIRST_XID = 4294967280n;
+const RECORD = 10n;
+
+/** How a transaction commits. */
+export interface CommitStyle {
+  /** `synchronous_commit = off`: visible before it is flushed. */
+  readonly asynchronous: boolean;
+  /** How long a standby is waited for: the transaction is in the log, and decoded, but not visible. Milliseconds. */
+  readonly standbyMs: number;
+}
 
 /**
- * Postgres as far as capture depends on it: transaction ids, snapshots, commit records that are written before the
+ * Postgres as far as the relay depends on it: transaction ids, snapshots, commit records that are written before the
  * transaction becomes visible, locks on keys that are held until it is, positions that are given out before the commit,
- * a log that is decoded at the commit record, slots whose creation waits for those without one.
+ * a log that is flushed some time after it was written, crashes that take back what was not, DDL that rewrites the table.
  */
-export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Auditor {
-  /** Turned off for the quiet end of a history. */
-  faults: DatabaseFaults;
-  readonly #random: Random;
-  readonly #routing: SimulatedRouting;
-  readonly #table = new Map<bigint, SimulatedRow>();
-  readonly #transactions: Transaction[] = [];
-  readonly #log: Transaction[] = [];
-  readonly #parked = new Map<string, ParkedMark>();
+export class SimulatedDatabase {
+  readonly random: Random;
+  readonly lock = new TableLock();
+  /** By id; as the latest snapshot sees it. */
+  readonly table = new Map<string, SimulatedRow>();
+  /** In order of their commit records. */
+  readonly log: Transaction[] = [];
+  readonly #truth: Truth;
+  readonly #running = new Set<Transaction>();
   readonly #keyOwner = new Map<string, Transaction>();
-  readonly #versions = new Map<string, number>();
-  readonly committed: SimulatedRow[] = [];
+  /** Deletions that a crash can still take back. */
+  #deletions: { readonly row: SimulatedRow; readonly lsn: Lsn }[] = [];
   #nextXid = FIRST_XID;
   #latestCompleted = FIRST_XID - 1n;
   #lsn: Lsn = 100n;
+  #flushed: Lsn = 100n;
+  #flushing = false;
   #position = 0n;
-  #slots = 0;
+  #ids = 0;
+  /** Transactions in the log below it inserted before positions were restarted. */
+  #restartedAt = 0;
+  #rewrittenBy: FullXid = 0n;
+  #crashes = 0;
+  #downUntil = 0;
+  /** Whether the publication covers the table. */
+  publishes = true;
 
-  constructor(random: Random, routing: SimulatedRouting, faults: DatabaseFaults) {
-    this.#random = random;
-    this.#routing = routing;
-    this.faults = faults;
+  constructor(random: Random, truth: Truth) {
+    this.random = random;
+    this.#truth = truth;
   }
 
-  get size(): number {
-    return this.#table.size;
+  /** Where the next record is written. */
+  get insertLsn(): Lsn {
+    return this.#lsn;
+  }
+
+  get flushLsn(): Lsn {
+    return this.#flushed;
+  }
+
+  /** Counts crashes: sessions end with the server. */
+  get crashes(): number {
+    return this.#crashes;
   }
 
   // ---- writers ----
 
   begin(): Transaction {
-    const transaction = { xid: this.#nextXid++, rows: [], keys: new Set<string>(), commitLsn: null, ended: false };
-    this.#transactions.push(transaction);
+    const transaction: Transaction = {
+      xid: this.#nextXid++,
+      rows: [],
+      keys: new Set<string>(),
+      commitLsn: null,
+      ended: false,
+      hidden: false,
+      releaseLock: () => undefined,
+    };
+    this.#running.add(transaction);
     return transaction;
   }
 
-  /** Inserts a row for a key, unless another transaction holds the key; a row without a key never waits. */
-  insert(transaction: Transaction, key: string | null): boolean {
-    if (key !== null && !this.#lock(transaction, key)) return false;
-    const version = this.#version(key) + 1 + transaction.rows.filter((row) => row.key === key).length;
-    const position = ++this.#position;
-    transaction.rows.push({ position, id: `id-${position}`, key, version, xid: transaction.xid });
-    this.#lsn += 10n;
-    return true;
+  /** Inserts a row for a key, unless another transaction holds the key; a row without a key never waits for one. */
+  async insert(transaction: Transaction, key: string | null): Promise<void> {
+    while (transaction.rows.length === 0 && this.lock.wanted) await pause(1);
+    if (transaction.ended || (key !== null && !this.#own(transaction, key))) return;
+    if (transaction.rows.length === 0) transaction.releaseLock = this.lock.shareNow();
+    const row = { position: ++this.#position, id: `id-${++this.#ids}`, key, xid: transaction.xid };
+    transaction.rows.push(row);
+    this.append();
   }
 
-  #version(key: string | null): number {
-    return key === null ? 0 : (this.#versions.get(key) ?? 0);
-  }
-
-  #lock(transaction: Transaction, key: string): boolean {
+  #own(transaction: Transaction, key: string): boolean {
     const owner = this.#keyOwner.get(key);
     if (owner !== undefined && owner !== transaction) return false;
     this.#keyOwner.set(key, transaction);
@@ -92,213 +107,184 @@ export class SimulatedDatabase implements StreamSource, Settler, ParkedStore, Au
     this.#end(transaction);
   }
 
-  /** Writes the commit record; the transaction becomes visible, and its keys free, `visibleAfterMs` later. */
-  async commit(transaction: Transaction, visibleAfterMs: number): Promise<void> {
-    transaction.commitLsn = this.#lsn;
-    this.#lsn += 10n;
-    this.#log.push(transaction);
-    if (visibleAfterMs > 0) await pause(visibleAfterMs);
-    for (const row of transaction.rows) {
-      this.#table.set(row.position, row);
-      if (row.key !== null) this.#versions.set(row.key, Math.max(this.#version(row.key), row.version));
-      this.committed.push(row);
+  async commit(transaction: Transaction, style: CommitStyle): Promise<void> {
+    if (transaction.ended) return;
+    const lsn = this.append();
+    transaction.commitLsn = lsn;
+    transaction.hidden = !this.publishes;
+    this.log.push(transaction);
+    if (!style.asynchronous) {
+      await pause(this.random.below(2));
+      if (transaction.ended) return;
+      this.flush(lsn + RECORD);
     }
+    if (style.standbyMs > 0) await pause(style.standbyMs);
+    if (!transaction.ended) this.#makeVisible(transaction);
+  }
+
+  #makeVisible(transaction: Transaction): void {
+    for (const row of transaction.rows) this.table.set(row.id, row);
+    this.#truth.committed(transaction.rows);
     this.#end(transaction);
   }
 
   #end(transaction: Transaction): void {
     transaction.ended = true;
+    this.#running.delete(transaction);
     if (transaction.xid > this.#latestCompleted) this.#latestCompleted = transaction.xid;
     for (const key of transaction.keys) this.#keyOwner.delete(key);
+    transaction.releaseLock();
   }
 
-  #snapshot(): Snapshot {
+  // ---- snapshots and the log ----
+
+  snapshot(): Snapshot {
     const xmax = this.#latestCompleted + 1n;
-    const running = this.#transactions.filter(({ ended, xid }) => !ended && xid < xmax).map(({ xid }) => xid);
-    const lowest = this.#transactions.filter(({ ended }) => !ended).map(({ xid }) => xid);
-    const xmin = [...lowest, xmax].reduce((least, xid) => (xid < least ? xid : least));
-    return { xmin, xmax, running: new Set(running) };
+    const running = new Set<FullXid>();
+    let xmin = xmax;
+    for (const { xid } of this.#running) {
+      if (xid < xmax) running.add(xid);
+      if (xid < xmin) xmin = xid;
+    }
+    return { xmin, xmax, running };
   }
 
-  // ---- the table lane ----
-
-  reader(): TableReader {
-    return { open: (request, signal) => this.#openPass(request, signal), assignXid: () => this.#assignXid() };
-  }
-
-  async #assignXid(): Promise<FullXid> {
-    await pause(this.#random.below(4));
+  /** Assigns a transaction id in a transaction of its own. */
+  assignXid(): FullXid {
     const transaction = this.begin();
     this.#end(transaction);
     return transaction.xid;
   }
 
-  async #openPass(request: PassRequest, signal: AbortSignal): Promise<TablePass> {
-    await pause(this.#random.below(4));
-    this.#mayFail(this.faults.passFails, 'opening a pass');
-    const snapshot = this.#snapshot();
-    const insertLsn = this.#lsn;
-    const rows = this.#unpublished(request.destination, this.#routing.keysInSql)
-      .map(toTableRow)
-      .filter((row) => request.wanted?.(row) ?? true);
-    const taken = rows.slice(0, request.maxRows);
-    let delivered = 0;
-    const deliver = this.#chunks(taken, signal, (count) => (delivered += count));
-    return {
-      snapshot,
-      insertLsn,
-      rows: () => deliver,
-      get complete() {
-        return delivered === rows.length;
-      },
-      close: () => Promise.resolve(),
-    };
+  /** Transactions that write and have not written their commit records: the creation of a slot waits for them. */
+  writing(): readonly Transaction[] {
+    return [...this.#running].filter(({ commitLsn }) => commitLsn === null);
   }
 
-  async *#chunks(
-    rows: readonly OutboxRow[],
-    signal: AbortSignal,
-    delivered: (count: number) => void,
-  ): AsyncGenerator<readonly OutboxRow[]> {
-    for (let at = 0; at < rows.length;) {
-      await pause(this.#random.below(3));
-      if (signal.aborted) return;
-      this.#mayFail(this.faults.passFails, 'reading a pass');
-      const chunk = rows.slice(at, at + 1 + this.#random.below(4));
-      at += chunk.length;
-      delivered(chunk.length);
-      yield chunk;
+  /** What a snapshot taken now sees, lowest position first. */
+  rows(): readonly SimulatedRow[] {
+    return [...this.table.values()].sort(byPosition);
+  }
+
+  /** Whether the table was rewritten or emptied by a transaction that a snapshot does not see: it then sees no rows. */
+  rewrittenAfter(snapshot: Snapshot): boolean {
+    return !isVisible(snapshot, this.#rewrittenBy);
+  }
+
+  /** Writes a record, which the WAL writer flushes some time later if nobody else does. Returns its start. */
+  append(): Lsn {
+    const start = this.#lsn;
+    this.#lsn += RECORD;
+    if (!this.#flushing) {
+      this.#flushing = true;
+      const crashes = this.#crashes;
+      void pause(this.random.below(this.random.chance(0.3) ? 100 : 10)).then(() => {
+        if (crashes !== this.#crashes) return;
+        this.#flushing = false;
+        this.flush(this.#lsn);
+      });
     }
+    return start;
   }
 
-  // ---- the log lane ----
-
-  async open(listener: StreamListener, signal: AbortSignal): Promise<Stream> {
-    const waitedFor = this.#transactions.filter(({ ended, commitLsn }) => !ended && commitLsn === null);
-    while (waitedFor.some(({ ended, commitLsn }) => !ended && commitLsn === null)) {
-      await pause(1);
-      if (signal.aborted) throw new RelayError('replication_failed', 'given up');
-    }
-    this.#mayFail(this.faults.openFails, 'opening a stream', 'replication_failed');
-    const from = this.#log.length;
-    await pause(this.#random.below(5));
-    const stream = { paused: false, closed: false };
-    void this.#deliver(listener, stream, from);
-    return {
-      slotName: `slot_${++this.#slots}`,
-      pause: () => (stream.paused = true),
-      resume: () => (stream.paused = false),
-      close: () => {
-        stream.closed = true;
-        return Promise.resolve();
-      },
-    };
+  flush(upTo: Lsn): void {
+    if (upTo > this.#flushed) this.#flushed = upTo;
   }
 
-  async #deliver(listener: StreamListener, stream: { paused: boolean; closed: boolean }, from: number): Promise<void> {
-    for (let at = from; ;) {
-      await pause(1 + this.#random.below(3));
-      if (stream.closed) return;
-      if (this.#random.chance(this.faults.streamEnds)) {
-        listener.ended(new RelayError('replication_failed', 'simulated'));
-        return;
-      }
-      if (stream.paused) continue;
-      for (const batch = 1 + this.#random.below(3), end = Math.min(this.#log.length, at + batch); at < end; at++) {
-        const transaction = this.#log[at];
-        if (transaction === undefined || transaction.rows.length === 0) continue;
-        listener.transaction({
-          xid: Number(BigInt.asUintN(32, transaction.xid)),
-          commitLsn: transaction.commitLsn ?? 0n,
-          committedAt: 0,
-          rows: transaction.rows.map(toStreamRow),
-          bytes: transaction.rows.length,
-        });
-      }
-      listener.progress(at < this.#log.length ? (this.#log[at]?.commitLsn ?? 0n) : this.#lsn);
-    }
-  }
+  // ---- the relay's own writing ----
 
-  // ---- deletions, parked rows, audit ----
-
-  async settle<Row extends PublishedRow>(rows: readonly Row[]): Promise<SettleResult<Row>> {
-    await pause(this.#random.below(3));
-    this.#mayFail(this.faults.settleFails, 'settling');
-    const snapshot = this.#snapshot();
-    const absent = rows.filter((row) => this.#table.get(row.position)?.id !== row.id);
+  /** Deletes rows with `synchronous_commit = off`. */
+  delete(rows: readonly SimulatedRow[]): void {
+    if (rows.length === 0) return;
+    const lsn = this.append();
+    this.#deletions = this.#deletions.filter((deletion) => deletion.lsn >= this.#flushed);
     for (const row of rows) {
-      if (this.#table.get(row.position)?.id === row.id) this.#table.delete(row.position);
+      this.table.delete(row.id);
+      this.#deletions.push({ row, lsn });
     }
-    await pause(this.#random.below(3));
-    this.#mayFail(this.faults.settleFails, 'answering a settle');
-    const visible = (row: Row): boolean => row.xid === null || isVisible(snapshot, this.#fullXid(row.xid));
-    return {
-      deleted: rows.length - absent.length,
-      notYetVisible: absent.filter((row) => !visible(row)),
-      missing: absent.filter(visible),
-      locked: [],
-      blocked: [],
-    };
   }
 
-  #fullXid(xid: number): FullXid {
-    return this.#transactions.find((each) => Number(BigInt.asUintN(32, each.xid)) === xid)?.xid ?? 0n;
+  // ---- operators and disasters ----
+
+  /** ALTER TABLE that rewrites; or TRUNCATE RESTART IDENTITY, after which positions are given out again. */
+  async rewrite(truncate: boolean): Promise<void> {
+    await this.lock.alone(() => {
+      this.#rewrittenBy = this.assignXid();
+      this.append();
+      this.flush(this.#lsn);
+      if (!truncate) return;
+      this.#truth.withdrawn(this.table.values());
+      this.table.clear();
+      this.#deletions = [];
+      this.#position = 0n;
+      this.#restartedAt = this.log.length;
+    });
   }
 
-  load(): Promise<readonly ParkedMark[]> {
-    return Promise.resolve([...this.#parked.values()]);
+  /** An immediate stop and a restart: what was not flushed has never been. */
+  crash(downMs: number): void {
+    this.#crashes++;
+    this.#downUntil = performance.now() + downMs;
+    this.lock.reset();
+    const kept = this.log.filter(({ commitLsn }) => commitLsn !== null && commitLsn + RECORD <= this.#flushed);
+    const lost = this.log.slice(kept.length);
+    this.log.length = kept.length;
+    for (const { rows } of lost) {
+      for (const { id } of rows) this.table.delete(id);
+      this.#truth.takenBack(rows);
+    }
+    for (const transaction of kept) if (!transaction.ended) this.#makeVisible(transaction);
+    this.#undelete(new Set(lost));
+    for (const transaction of [...this.#running]) this.#end(transaction);
+    this.#lsn = this.#flushed;
+    this.#flushing = false;
+    this.#restartCounters();
   }
 
-  async park(mark: ParkedMark): Promise<void> {
-    await pause(this.#random.below(3));
-    this.#mayFail(this.faults.parkFails, 'parking');
-    this.#parked.set(`${mark.position}/${mark.id}`, mark);
+  #undelete(lost: ReadonlySet<Transaction>): void {
+    const vanished = new Set([...lost].flatMap(({ rows }) => rows));
+    for (const { row, lsn } of this.#deletions) {
+      if (lsn >= this.#flushed && !vanished.has(row)) this.table.set(row.id, row);
+    }
+    this.#deletions = [];
   }
 
-  /** What `outbox-relay parked retry --all` does. */
-  retryAll(): void {
-    this.#parked.clear();
+  /** Ids and positions of which the log knows nothing are given out again. */
+  #restartCounters(): void {
+    const logged = this.log.slice(this.#restartedAt).flatMap(({ rows }) => rows);
+    this.#position = logged.reduce((most, { position }) => (position > most ? position : most), 0n);
+    const committed = this.log.reduce((most, { xid }) => (xid > most ? xid : most), this.#rewrittenBy);
+    this.#nextXid = (committed > FIRST_XID ? committed : FIRST_XID) + 1n;
+    this.#latestCompleted = this.#nextXid - 1n;
   }
 
-  async bury(row: PublishedRow): Promise<boolean> {
-    await pause(this.#random.below(3));
-    this.#mayFail(this.faults.parkFails, 'burying');
-    this.#parked.delete(`${row.position}/${row.id}`);
-    if (this.#table.delete(row.position)) return true;
-    return row.xid === null || isVisible(this.#snapshot(), this.#fullXid(row.xid));
+  /** Days go by: half of all 32-bit transaction ids are used up. */
+  age(): void {
+    this.#latestCompleted = this.#nextXid + 2n ** 31n;
+    this.#nextXid = this.#latestCompleted + 1n;
   }
 
-  leavesOutParkedKeys(): boolean {
-    return this.#routing.keysInSql;
+  // ---- sessions ----
+
+  /**
+   * A statement on a session: reaches the server after a moment, and is answered after another. Either may fail, and
+   * after the failure of the answer nobody knows that the statement has been carried out.
+   *
+   * @param failing probability for either
+   */
+  async statement<T>(doing: string, failing: number, work: () => T | Promise<T>): Promise<T> {
+    const crashes = this.#crashes;
+    await pause(this.random.below(3));
+    this.#mayFail(doing, failing, crashes);
+    const result = await work();
+    await pause(this.random.below(3));
+    this.#mayFail(doing, failing, crashes);
+    return result;
   }
 
-  async look(destination: string, limit: number): Promise<{ present: readonly RowRef[]; insertLsn: Lsn }> {
-    await pause(this.#random.below(3));
-    return { present: this.#unpublished(destination, this.#routing.keysInSql).slice(0, limit), insertLsn: this.#lsn };
-  }
-
-  async stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]> {
-    await pause(this.#random.below(3));
-    const ids = new Set(refs.map(({ id }) => id));
-    return this.#unpublished(destination, this.#routing.keysInSql).filter(({ id }) => ids.has(id));
-  }
-
-  /** A destination's rows without those that are parked, lowest position first. */
-  #unpublished(destination: string, withoutKeys: boolean): readonly SimulatedRow[] {
-    const marks = [...this.#parked.values()];
-    const keys = new Set(withoutKeys ? marks.map((mark) => mark.key).filter((key) => key !== null) : []);
-    const parked = new Set(marks.map(({ id }) => id));
-    return [...this.#table.values()]
-      .filter((row) => this.#routing.destinationOf(row) === destination)
-      .filter(({ id, key }) => !parked.has(id) && (key === null || !keys.has(key)))
-      .sort(byPosition);
-  }
-
-  #mayFail(
-    probability: number,
-    doing: string,
-    code: 'postgres_query_failed' | 'replication_failed' = 'postgres_query_failed',
-  ): void {
-    if (this.#random.chance(probability)) throw new RelayError(code, `simulated failure: ${doing}`);
+  #mayFail(doing: string, probability: number, crashes: number): void {
+    if (this.#crashes !== crashes || performance.now() < this.#downUntil)
+      throw new RelayError('postgres_unreachable', `simulated crash: ${doing}`);
+    if (this.random.chance(probability)) throw new RelayError('postgres_query_failed', `simulated failure: ${doing}`);
   }
 }

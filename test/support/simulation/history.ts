@@ -1,294 +1,282 @@
-import { columnLayout } from '../../../src/core/row.ts';
-import type { OutgoingMessage } from '../../../src/core/message.ts';
-import { RelayError } from '../../../src/core/errors.ts';
-import type { OnError, Routed, Router } from '../../../src/core/routing.ts';
-import type { OutboxRow } from '../../../src/core/row.ts';
-import { Relay, type RelayOptions } from '../../../src/relay/relay.ts';
-import type { DestinationTelemetry, RelayTelemetry } from '../../../src/relay/telemetry.ts';
-import { NO_BROKER_FAULTS, SimulatedBroker, type BrokerFaults, type Stored } from './broker.ts';
+import type { ParkedMark } from '../../../src/core/store.ts';
+import { SimulatedBroker } from './broker.ts';
+import { Stuck, VirtualClock } from './clock.ts';
 import { SimulatedDatabase } from './database.ts';
+import { Gate, type Trigger } from './gate.ts';
+import {
+  NO_BROKER_FAULTS,
+  NO_DATABASE_FAULTS,
+  type DatabaseFaults,
+  type Disaster,
+  type HistoryPlan,
+  type ReaderRule,
+  type RelayEnd,
+} from './plan.ts';
 import { pause, Random } from './random.ts';
-import { NO_DATABASE_FAULTS, type DatabaseFaults } from './rows.ts';
+import { RelayProcess } from './relay-process.ts';
+import type { Transaction } from './rows.ts';
+import { SimulatedSessions, type SimulatedRouting } from './sessions.ts';
+import { Truth, type Verdict } from './truth.ts';
 
-/** What a history is made of. All of it follows from these. */
-export interface HistoryPlan {
-  readonly seed: number;
-  /** Transactions of the writers. */
-  readonly transactions: number;
-  /** Keys that they write. */
-  readonly keys: number;
-  /** How many relays are killed, one after the other, at random moments. */
-  readonly crashes: number;
-  readonly database: DatabaseFaults;
-  readonly broker: BrokerFaults;
-  /** Memory budget in rows (each counts one byte). */
-  readonly memoryRows: number;
-  /** Share of transactions whose visibility is late: a standby is waited for. */
-  readonly lateVisibility: number;
-  /** Share of transactions of which a row is refused by the broker until the quiet end. */
-  readonly refusals: number;
-  /** Share of transactions of which a row cannot become a message until the quiet end. */
-  readonly faultyRows: number;
-  /** What is done with those. */
-  readonly onError: Exclude<OnError, 'halt'>;
-  /** Share of rows that have no key. */
-  readonly keyless: number;
-  /** Between which the keys are divided; faults hit the first one's broker only. */
-  readonly destinations: 1 | 2;
-  /** Whether the database leaves out the keys behind parked rows, or the relay has to. */
-  readonly keysInSql: boolean;
-  /** Relays end by stopping, not by a crash. */
-  readonly orderly: boolean;
+const WRITERS = 4;
+const DESTINATIONS = ['first', 'second'] as const;
+
+/**
+ * Plays one history: the real relay between a simulated database and simulated brokers, under writers and faults, in
+ * virtual time. The same plan gives the same history.
+ *
+ * @param broken a rule that the simulated readers are to break
+ */
+export async function play(plan: HistoryPlan, broken: ReaderRule | null = null): Promise<Verdict> {
+  const jitter = new Random(plan.seed + 10);
+  const history = new History(plan, broken);
+  try {
+    return await new VirtualClock(() => jitter.next()).drive(() => history.run());
+  } catch (error) {
+    if (error instanceof Stuck) return history.verdict(error.message);
+    throw error;
+  }
 }
 
-/** What is wrong at the end of a history; all empty when nothing is. */
-export interface Verdict {
-  readonly missing: readonly string[];
-  readonly phantoms: readonly string[];
-  readonly disorder: readonly string[];
-  /** Stored twice, where nothing happened that would excuse it. */
-  readonly duplicates: readonly string[];
-  readonly leftInTable: number;
-  readonly stragglers: number;
-  /** Whether the destination came back to streaming once all was quiet. */
-  readonly streaming: boolean;
-}
-
-const OPTIONS: Omit<RelayOptions, 'memoryBytes'> = {
-  pass: { rows: 7, timeMs: 60_000 },
-  pollIntervalMs: 5,
-  handoverRows: 4,
-  streamAllowed: true,
-  undeletedRows: 12,
-  keepsPublished: false,
-  stream: { retryMs: 20, stallMs: 50 },
-  auditIntervalMs: 40,
-  parkedIntervalMs: 15,
-};
-
-/** Runs the real relay against a simulated database and broker, under writers and faults, in fake time. */
-export class History {
+class History {
   readonly #plan: HistoryPlan;
+  readonly #broken: ReaderRule | null;
   readonly #random: Random;
+  readonly #truth = new Truth();
   readonly #database: SimulatedDatabase;
+  readonly #routing: SimulatedRouting;
   readonly #brokers: ReadonlyMap<string, SimulatedBroker>;
+  readonly #marks = new Map<string, ParkedMark>();
   /** Ids of rows that cannot become a message. */
   readonly #faulty = new Set<string>();
-  #relay: Relay | null = null;
+  #faults: DatabaseFaults;
+  #process: RelayProcess | null = null;
   #stragglers = 0;
   #writing = true;
 
-  constructor(plan: HistoryPlan) {
+  constructor(plan: HistoryPlan, broken: ReaderRule | null) {
     this.#plan = plan;
+    this.#broken = broken;
     this.#random = new Random(plan.seed);
-    const routing = { keysInSql: plan.keysInSql, destinationOf: ({ key }: Keyed) => this.#destinationOf(key) };
-    this.#database = new SimulatedDatabase(new Random(plan.seed + 1), routing, plan.database);
+    this.#faults = plan.database;
+    this.#database = new SimulatedDatabase(new Random(plan.seed + 1), this.#truth);
+    const destinationOf = ({ key }: { key: string | null }): string =>
+      DESTINATIONS[key === null ? 0 : Number(key.slice(1)) % plan.destinations] ?? DESTINATIONS[0];
+    this.#routing = { destinationOf, keysInSql: plan.keysInSql };
     this.#brokers = new Map(
-      NAMES.slice(0, plan.destinations).map((name, index) => [
+      DESTINATIONS.slice(0, plan.destinations).map((name, index) => [
         name,
         new SimulatedBroker(new Random(plan.seed + 2 + index), index === 0 ? plan.broker : NO_BROKER_FAULTS),
       ]),
     );
   }
 
-  /** To be awaited while somebody advances the fake clock. */
   async run(): Promise<Verdict> {
-    const relays = this.#keepRelaying();
-    const writers = Promise.all(Array.from({ length: 4 }, () => this.#write(Math.ceil(this.#plan.transactions / 4))));
-    await writers;
-    this.#database.faults = NO_DATABASE_FAULTS;
+    const written = this.#writeAll();
+    const relaying = this.#relayUntil(written);
+    const disasters = this.#disasters();
+    await Promise.all([written, disasters]);
+    this.#calm();
+    await relaying;
+    if (!(await this.#comesToRest())) return this.verdict('not all is published and streaming');
+    return this.verdict((await this.#streamsOn()) ? null : 'rows that were written in the end are not published');
+  }
+
+  /** Nothing goes wrong any more. */
+  #calm(): void {
+    this.#writing = false;
+    this.#faults = NO_DATABASE_FAULTS;
+    this.#database.publishes = true;
     for (const broker of this.#brokers.values()) {
       broker.faults = NO_BROKER_FAULTS;
       broker.refused.clear();
     }
     this.#faulty.clear();
-    this.#writing = false;
-    await relays;
-    // quiet, with a few rows that can only come by the stream: restarts would hide what got stuck
-    for (let round = 0; round < 400 && !this.#isQuiet(); round++) {
-      // again and again: a mark may still be on its way to the table
-      this.#database.retryAll();
-      await pause(50);
+  }
+
+  // ---- relays ----
+
+  /** One relay after the other, each ended as planned; the last one, or that which leads when all is written, goes on. */
+  async #relayUntil(written: Promise<void>): Promise<void> {
+    for (const end of this.#plan.ends) {
+      const process = await this.#relayWithEnd(end, written);
+      if (process !== null) return;
     }
-    const streaming = this.#isQuiet();
-    await this.#write(3);
-    for (let round = 0; round < 40 && this.#database.size > 0; round++) await pause(5);
-    const verdict = { ...this.#verdict(), streaming };
-    await this.#relay?.abort();
-    return verdict;
+    await this.#startRelay(null).started;
   }
 
-  #isQuiet(): boolean {
-    const destinations = this.#relay?.destinations ?? [];
-    return this.#database.size === 0 && destinations.every(({ state }) => state.name === 'streaming');
+  /** Resolves when the relay has come to its end and another one may begin; or with it, if it has been spared. */
+  async #relayWithEnd(end: RelayEnd, written: Promise<void>): Promise<RelayProcess | null> {
+    let over = false;
+    const reached = new Promise<void>((resolve) => {
+      const { gate } = this.#startRelay({
+        crossing: end.crossing,
+        action: () => {
+          over = true;
+          if (end.kind === 'kill') gate.close();
+          if (end.kind === 'freeze') gate.freeze();
+          resolve();
+        },
+      }).process;
+    });
+    const process = this.#process;
+    await Promise.race([reached, written]);
+    process?.gate.disarm();
+    if (!over || process === null) return process;
+    if (end.kind === 'stop') await process.stop();
+    if (end.kind === 'freeze') void this.#goesOnLater(process);
+    return null;
   }
 
-  async #keepRelaying(): Promise<void> {
-    this.#relay = this.#newRelay();
-    await this.#relay.start();
-    for (let crashed = 0; crashed < this.#plan.crashes; crashed++) {
-      await pause(20 + this.#random.below(100));
-      if (!this.#writing) return;
-      if (this.#plan.orderly) await this.#relay.stop(50, new AbortController().signal);
-      else await this.#relay.abort();
-      this.#relay = this.#newRelay();
-      await this.#relay.start();
-    }
-  }
-
-  #newRelay(): Relay {
-    return new Relay(
+  #startRelay(trigger: Trigger | null): { process: RelayProcess; started: Promise<void> } {
+    const gate = new Gate(trigger);
+    const sessions = new SimulatedSessions(
       {
-        destinations: [...this.#brokers].map(([name, publisher]) => {
-          return { name, publisher, reader: this.#database.reader(), onSession: () => undefined };
-        }),
-        streamSource: this.#database,
-        router: this.#router(),
-        settler: this.#database,
-        parkedStore: this.#database,
-        auditor: this.#database,
-        telemetry: noTelemetry(() => this.#stragglers++),
+        database: this.#database,
+        gate,
+        marks: this.#marks,
+        routing: this.#routing,
+        faults: () => this.#faults,
       },
-      { ...OPTIONS, memoryBytes: this.#plan.memoryRows },
+      this.#broken,
     );
+    const process = new RelayProcess({
+      sessions,
+      brokers: this.#brokers,
+      faulty: this.#faulty,
+      onError: this.#plan.onError,
+      memoryBytes: this.#plan.memoryRows,
+      onlyVisible: this.#plan.onlyVisible,
+      onStragglers: () => this.#stragglers++,
+    });
+    this.#process = process;
+    return { process, started: process.start() };
+  }
+
+  /** A relay that was stopped does not know that another one leads, and goes on with what it was about, for a while. */
+  async #goesOnLater({ gate }: RelayProcess): Promise<void> {
+    await pause(this.#random.below(100));
+    gate.thaw();
+    await pause(this.#random.below(100));
+    gate.close();
+  }
+
+  // ---- writers, operators, disasters ----
+
+  async #writeAll(): Promise<void> {
+    const share = Math.ceil(this.#plan.transactions / WRITERS);
+    await Promise.all(Array.from({ length: WRITERS }, () => this.#write(share)));
   }
 
   async #write(transactions: number): Promise<void> {
     for (let count = 0; count < transactions; count++) {
-      const transaction = this.#database.begin();
-      const rows = 1 + this.#random.below(this.#random.chance(0.1) ? 20 : 3);
-      for (let row = 0; row < rows; row++) {
-        if (this.#random.chance(0.3)) await pause(this.#random.below(this.#random.chance(0.1) ? 40 : 3));
-        const keyless = this.#random.chance(this.#plan.keyless);
-        this.#database.insert(transaction, keyless ? null : `k${this.#random.below(this.#plan.keys)}`);
-      }
-      if (this.#random.chance(0.15)) {
-        this.#database.rollback(transaction);
-        continue;
-      }
-      if (this.#writing) {
-        const refused = this.#oneOf(transaction.rows, this.#plan.refusals);
-        if (refused !== null) this.#brokers.get(this.#destinationOf(refused.key))?.refused.add(refused.id);
-        const faulty = this.#oneOf(transaction.rows, this.#plan.faultyRows);
-        if (faulty !== null) this.#faulty.add(faulty.id);
-      }
-      const late = this.#random.chance(this.#plan.lateVisibility) ? this.#random.below(30) : this.#random.below(2);
-      await this.#database.commit(transaction, late);
+      await this.#writeOne();
       await pause(this.#random.below(4));
     }
   }
 
-  #oneOf<T>(items: readonly T[], probability: number): T | null {
-    return this.#random.chance(probability) ? (items[this.#random.below(items.length)] ?? null) : null;
-  }
-
-  #destinationOf(key: string | null): string {
-    return NAMES[key === null ? 0 : Number(key.slice(1)) % this.#plan.destinations] ?? NAMES[0];
-  }
-
-  #router(): Router {
-    return {
-      route: (row) => this.#route(row),
-      onError: () => this.#plan.onError,
-      deadLetter: ({ row }) => (this.#plan.onError === 'dead-letter' ? toMessage(row) : null),
-    };
-  }
-
-  #route(row: OutboxRow): Routed {
-    const message = toMessage(row);
-    const destination = this.#destinationOf(message.key);
-    if (!this.#faulty.has(row.id)) return { destination, row, message, fault: null };
-    const fault = new RelayError('route_headers', 'simulated');
-    return { destination, row, message: null, fault, key: message.key, route: 0 };
-  }
-
-  #verdict(): Omit<Verdict, 'streaming'> {
-    const brokers = [...this.#brokers.values()];
-    const published = brokers.flatMap((broker) => broker.stored);
-    const dead = new Set(brokers.flatMap((broker) => [...broker.deadLetters]));
-    const stored = new Set([...published.map(({ id }) => id), ...dead]);
-    const committed = new Set(this.#database.committed.map(({ id }) => id));
-    return {
-      missing: [...committed].filter((id) => !stored.has(id)),
-      phantoms: [...stored].filter((id) => !committed.has(id)),
-      disorder: this.#disorder(published, dead),
-      duplicates: this.#duplicates(published),
-      leftInTable: this.#database.size,
-      stragglers: this.#stragglers,
-    };
-  }
-
-  #duplicates(published: readonly Stored[]): readonly string[] {
-    const { crashes, broker } = this.#plan;
-    if (crashes > 0 || broker.sessionFails > 0) return [];
-    const seen = new Set<string>();
-    return published.flatMap(({ id }) => (seen.has(id) ? [id] : (seen.add(id), [])));
-  }
-
-  /** First publications that do not follow their key's last; a dead letter's place may stay empty. */
-  #disorder(published: readonly Stored[], dead: ReadonlySet<string>): readonly string[] {
-    const rows = new Map(this.#database.committed.map((row) => [`${row.key}/${row.version}`, row.id]));
-    const last = new Map<string, number>();
-    const seen = new Set<string>();
-    const disorder: string[] = [];
-    for (const { id, key, version } of published) {
-      if (key === null || seen.has(id)) continue;
-      seen.add(id);
-      let expected = (last.get(key) ?? 0) + 1;
-      while (expected < version && dead.has(rows.get(`${key}/${expected}`) ?? '')) expected++;
-      if (version !== expected && !dead.has(id)) disorder.push(`${key}: ${version} instead of ${expected}`);
-      last.set(key, Math.max(version, last.get(key) ?? 0));
+  async #writeOne(): Promise<void> {
+    const { habits, keys } = this.#plan;
+    const random = this.#random;
+    const transaction = this.#database.begin();
+    const rows = 1 + random.below(random.chance(0.1) ? 20 : 3);
+    for (let row = 0; row < rows; row++) {
+      if (random.chance(0.3)) await pause(random.below(random.chance(0.1) ? 40 : 3));
+      await this.#database.insert(transaction, random.chance(habits.keyless) ? null : `k${random.below(keys)}`);
     }
-    return disorder;
+    if (random.chance(habits.prepared)) await pause(random.below(200));
+    if (random.chance(0.15)) {
+      this.#database.rollback(transaction);
+      return;
+    }
+    this.#spoil(transaction);
+    const standbyMs = random.chance(habits.late) ? random.below(30) : 0;
+    await this.#database.commit(transaction, { asynchronous: random.chance(habits.asynchronous), standbyMs });
   }
-}
 
-interface Keyed {
-  readonly key: string | null;
-}
+  /** Some of its rows will be refused. */
+  #spoil({ rows }: Transaction): void {
+    if (!this.#writing) return;
+    const { refused, faulty } = this.#plan.habits;
+    const toRefuse = this.#random.chance(refused) ? this.#random.oneOf(rows) : undefined;
+    if (toRefuse !== undefined) this.#brokers.get(this.#routing.destinationOf(toRefuse))?.refused.add(toRefuse.id);
+    const toSpoil = this.#random.chance(faulty) ? this.#random.oneOf(rows) : undefined;
+    if (toSpoil !== undefined) this.#faulty.add(toSpoil.id);
+  }
 
-const NAMES = ['first', 'second'] as const;
-const LAYOUT = columnLayout(['aggregateid', 'version']);
+  async #disasters(): Promise<void> {
+    for (const disaster of this.#plan.disasters) {
+      await pause(this.#random.next() * 100);
+      if (this.#writing) await this.#strike(disaster);
+    }
+  }
 
-function toMessage(row: OutboxRow): OutgoingMessage {
-  return {
-    row,
-    address: { kind: 'topic', topic: 't' },
-    key: row.values[LAYOUT.indexOf('aggregateid')]?.toString() ?? null,
-    body: null,
-    type: null,
-    contentType: 'text/plain',
-    headers: [],
-    route: 0,
-    bytes: 1,
-  };
-}
+  async #strike(disaster: Disaster): Promise<void> {
+    switch (disaster) {
+      case 'crash':
+        this.#database.crash(this.#random.below(30));
+        break;
+      case 'rewrite':
+      case 'truncate':
+        await this.#database.rewrite(disaster === 'truncate');
+        break;
+      case 'hole':
+        this.#database.publishes = false;
+        await pause(this.#random.below(40));
+        this.#database.publishes = true;
+        break;
+    }
+  }
 
-/** Tells nobody, but for stragglers. */
-export function noTelemetry(onStraggler: () => void = () => undefined): RelayTelemetry {
-  const nothing = (): void => undefined;
-  const destination: DestinationTelemetry = {
-    transition: nothing,
-    opened: nothing,
-    openFailed: nothing,
-    acknowledged: nothing,
-    retrying: nothing,
-    forgotten: nothing,
-    setAside: nothing,
-    deadLetterFailed: nothing,
-    passEnded: nothing,
-    skipped: nothing,
-    failed: nothing,
-  };
-  return {
-    destination: () => destination,
-    settling: { deleted: nothing, notYetVisible: nothing, missing: nothing, failed: nothing },
-    streamOpened: nothing,
-    streamEnded: nothing,
-    streamClosed: nothing,
-    streamUnavailable: nothing,
-    streamed: nothing,
-    stragglers: onStraggler,
-    failed: nothing,
-  };
+  // ---- the end ----
+
+  /** Again and again, parked rows are tried: a mark may still be on its way to the table. */
+  async #comesToRest(): Promise<boolean> {
+    for (let round = 0; round < 2_000; round++) {
+      if (this.#database.table.size === 0 && this.#process?.resting === true) return true;
+      this.#marks.clear();
+      await pause(50);
+    }
+    return false;
+  }
+
+  /**
+   * Days later a few rows are written that can only come by the stream: restarts and passes hide what is stuck. Then,
+   * where the publication has holes, some that it leaves out, which only the audit can find.
+   */
+  async #streamsOn(): Promise<boolean> {
+    this.#database.age();
+    await this.#write(3);
+    if (this.#plan.disasters.includes('hole')) {
+      if (!(await this.#isEmptied())) return false;
+      this.#database.publishes = false;
+      await this.#write(3);
+      this.#database.publishes = true;
+    }
+    return this.#isEmptied();
+  }
+
+  async #isEmptied(): Promise<boolean> {
+    for (let round = 0; round < 100; round++) {
+      if (this.#database.table.size === 0) return true;
+      await pause(10);
+    }
+    return false;
+  }
+
+  verdict(stuck: string | null): Verdict {
+    const { ends, broker, disasters } = this.#plan;
+    const brokers = [...this.#brokers.values()];
+    const published = brokers.flatMap(({ stored }) => stored);
+    const dead = new Set(brokers.flatMap(({ deadLetters }) => [...deadLetters]));
+    const judged = this.#truth.judge(published, dead);
+    const mayRepeat = ends.length > 0 || broker.sessionFails > 0 || disasters.includes('crash');
+    return {
+      ...judged,
+      duplicates: mayRepeat ? [] : judged.duplicates,
+      leftInTable: this.#database.table.size,
+      stragglers: disasters.includes('hole') ? 0 : this.#stragglers,
+      stuck,
+    };
+  }
 }

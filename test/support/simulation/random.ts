@@ -22,9 +22,13 @@ export class Random {
   chance(probability: number): boolean {
     return this.next() < probability;
   }
+
+  oneOf<T>(items: readonly T[]): T | undefined {
+    return items[this.below(items.length)];
+  }
 }
 
-/** Resolves after so many milliseconds of (fake) time. */
+/** Resolves after so many milliseconds: of virtual time, while a clock drives. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,0 +1,53 @@
+import type { ParkedMark } from '../../../src/core/store.ts';
+import type { SimulatedDatabase } from './database.ts';
+import type { Gate } from './gate.ts';
+import type { DatabaseFaults, ReaderRule } from './plan.ts';
+import type { SimulatedRow } from './rows.ts';
+
+/** What of the routing the database knows. */
+export interface SimulatedRouting {
+  /** Whose row it is. */
+  destinationOf(row: Pick<SimulatedRow, 'key'>): string;
+  /** Whether what SQL leaves out includes the keys behind parked rows, and not only these. */
+  readonly keysInSql: boolean;
+}
+
+/** The database as one relay process sees it: over sessions that end with the process. */
+export class SimulatedSessions {
+  readonly database: SimulatedDatabase;
+  readonly gate: Gate;
+  /** `<table>_parked`. */
+  readonly marks: Map<string, ParkedMark>;
+  readonly routing: SimulatedRouting;
+  /** Those of this moment: they cease at the quiet end of a history. */
+  readonly faults: () => DatabaseFaults;
+  readonly #broken: ReaderRule | null;
+
+  constructor(
+    parts: Pick<SimulatedSessions, 'database' | 'gate' | 'marks' | 'routing' | 'faults'>,
+    broken: ReaderRule | null,
+  ) {
+    this.database = parts.database;
+    this.gate = parts.gate;
+    this.marks = parts.marks;
+    this.routing = parts.routing;
+    this.faults = parts.faults;
+    this.#broken = broken;
+  }
+
+  /** Whether a rule is broken, for the sake of a mutant. */
+  breaks(rule: ReaderRule): boolean {
+    return this.#broken === rule;
+  }
+
+  /** A destination's rows without those that are parked, lowest position first, in a snapshot taken now. */
+  unpublished(destination: string): readonly SimulatedRow[] {
+    const marks = [...this.marks.values()];
+    const keys = new Set(this.routing.keysInSql ? marks.map(({ key }) => key) : []);
+    const parked = new Set(marks.map(({ id }) => id));
+    return this.database
+      .rows()
+      .filter((row) => this.routing.destinationOf(row) === destination)
+      .filter(({ id, key }) => !parked.has(id) && (key === null || !keys.has(key)));
+  }
+}

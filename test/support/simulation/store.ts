@@ -1,0 +1,100 @@
+import { seesTransaction } from '../../../src/core/snapshot.ts';
+import type { Lsn } from '../../../src/core/lsn.ts';
+import type { RowRef } from '../../../src/core/row.ts';
+import type { Auditor, ParkedMark, ParkedStore, PublishedRow, Settler, SettleResult } from '../../../src/core/store.ts';
+import type { SimulatedRow } from './rows.ts';
+import type { SimulatedSessions } from './sessions.ts';
+
+/**
+ * Deletions, marks and the audit, as `src/postgres` does them: rows are deleted by position and id in one statement,
+ * whose own snapshot tells what is gone from what is not there yet.
+ */
+export class SimulatedStore implements Settler, ParkedStore, Auditor {
+  readonly #sessions: SimulatedSessions;
+
+  constructor(sessions: SimulatedSessions) {
+    this.#sessions = sessions;
+  }
+
+  settle<Row extends PublishedRow>(rows: readonly Row[]): Promise<SettleResult<Row>> {
+    const { settleFails } = this.#sessions.faults();
+    return this.#statement('settling', settleFails, async () => {
+      const { database } = this.#sessions;
+      const release = await database.lock.share();
+      const snapshot = database.snapshot();
+      const found = new Map(rows.map((row) => [row, this.#find(row)]));
+      database.delete([...found.values()].filter((row) => row !== null));
+      release();
+      const absent = rows.filter((row) => found.get(row) === null);
+      const gone = (row: Row): boolean =>
+        this.#sessions.breaks('gone-if-visible') || row.xid === null || seesTransaction(snapshot, row.xid);
+      return {
+        deleted: rows.length - absent.length,
+        notYetVisible: absent.filter((row) => !gone(row)),
+        missing: absent.filter(gone),
+        locked: [],
+        blocked: [],
+      };
+    });
+  }
+
+  #find({ position, id }: RowRef): SimulatedRow | null {
+    const { table } = this.#sessions.database;
+    if (this.#sessions.breaks('delete-by-id')) {
+      return [...table.values()].find((row) => row.position === position) ?? null;
+    }
+    const row = table.get(id);
+    return row?.position === position ? row : null;
+  }
+
+  load(): Promise<readonly ParkedMark[]> {
+    const { parkFails } = this.#sessions.faults();
+    return this.#statement('reading marks', parkFails / 2, () => [...this.#sessions.marks.values()]);
+  }
+
+  park(marks: readonly ParkedMark[]): Promise<void> {
+    const { parkFails } = this.#sessions.faults();
+    return this.#statement('parking', parkFails, () => {
+      for (const mark of marks) this.#sessions.marks.set(mark.id, mark);
+    });
+  }
+
+  bury(row: PublishedRow): Promise<boolean> {
+    const { parkFails } = this.#sessions.faults();
+    return this.#statement('burying', parkFails, async () => {
+      const { database, marks } = this.#sessions;
+      const release = await database.lock.share();
+      const found = this.#find(row);
+      if (found !== null) {
+        database.delete([found]);
+        database.flush(database.insertLsn);
+        marks.delete(row.id);
+      }
+      release();
+      return found !== null || row.xid === null || seesTransaction(database.snapshot(), row.xid);
+    });
+  }
+
+  leavesOutParkedKeys(): boolean {
+    return this.#sessions.routing.keysInSql;
+  }
+
+  look(destination: string, limit: number): Promise<{ present: readonly RowRef[]; insertLsn: Lsn }> {
+    return this.#statement('auditing', this.#sessions.faults().passFails, () => ({
+      present: this.#sessions.unpublished(destination).slice(0, limit),
+      insertLsn: this.#sessions.database.insertLsn,
+    }));
+  }
+
+  stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]> {
+    return this.#statement('auditing', this.#sessions.faults().passFails, () => {
+      const ids = new Set(refs.map(({ id }) => id));
+      return this.#sessions.unpublished(destination).filter(({ id }) => ids.has(id));
+    });
+  }
+
+  #statement<T>(doing: string, failing: number, work: () => T | Promise<T>): Promise<T> {
+    const { gate, database } = this.#sessions;
+    return gate.call(() => database.statement(doing, failing, work));
+  }
+}
