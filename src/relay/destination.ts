@@ -47,6 +47,8 @@ export class Destination {
   #holding = new AbortController();
   #opening = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** How long the last pass took if it found nothing; else 0. */
+  #fruitlessMs = 0;
 
   constructor(parts: DestinationParts, options: DestinationOptions) {
     this.name = parts.destination;
@@ -205,7 +207,9 @@ export class Destination {
         this.#letGo();
         break;
       case 'wait':
-        this.#timer.set(waitMs(command.delay, this.#options.pollIntervalMs), () => this.dispatch({ type: 'timer' }));
+        this.#timer.set(waitMs(command.delay, this.#options.pollIntervalMs, this.#fruitlessMs), () =>
+          this.dispatch({ type: 'timer' }),
+        );
         break;
     }
   }
@@ -238,7 +242,9 @@ export class Destination {
       const begun = performance.now();
       try {
         const outcome = await runPass(this.#passHost(), this.#options.pass, signal);
-        this.#parts.telemetry.passEnded(outcome, performance.now() - begun);
+        const tookMs = performance.now() - begun;
+        this.#fruitlessMs = outcome.taken === 0 ? tookMs : 0;
+        this.#parts.telemetry.passEnded(outcome, tookMs);
         if (!signal.aborted) this.#passEnded(outcome);
       } catch (error) {
         if (!signal.aborted) this.dispatch({ type: 'pass-failed', error: asRelayError(error, 'reading the table') });

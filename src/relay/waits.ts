@@ -6,13 +6,18 @@ const RETRY_SLOWLY = { baseMs: 5_000, maxMs: 30_000 };
 /** Between passes of a handover that find nothing and wait for a writer to end. */
 const HANDOVER_PAUSE_MS = 20;
 
-/** How long the state machine's next timer takes, in milliseconds. */
-export function waitMs(delay: WaitDelay, pollIntervalMs: number): number {
+/**
+ * How long the state machine's next timer takes, in milliseconds.
+ *
+ * @param fruitlessMs how long the last pass took if it found nothing, else 0: dead rows that vacuum cannot remove yet
+ *   make passes slow, and these are then at most half of what the server does for us
+ */
+export function waitMs(delay: WaitDelay, pollIntervalMs: number, fruitlessMs: number): number {
   switch (delay.kind) {
     case 'poll':
-      return pollIntervalMs;
+      return Math.max(pollIntervalMs, fruitlessMs);
     case 'handover':
-      return HANDOVER_PAUSE_MS;
+      return Math.max(HANDOVER_PAUSE_MS, fruitlessMs);
     case 'backoff':
       return 1 + backoffDelay(delay.slowly ? RETRY_SLOWLY : RETRY, delay.attempt);
   }

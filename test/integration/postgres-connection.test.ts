@@ -11,10 +11,12 @@ import {
   type PostgresOptions,
 } from '../../src/postgres/connection.ts';
 import { postgresError } from '../../src/postgres/error.ts';
+import { SqlSession } from '../../src/postgres/session.ts';
 import { connectAdmin, createOutbox, postgresOptions } from '../support/outbox.ts';
 import { describeWithLauncher } from '../support/service.ts';
 import { postgresMajor } from '../support/services/postgres-binaries.ts';
 import { type StartedPostgres, type StartedStandby, startPostgres } from '../support/services/postgres.ts';
+import { until } from '../support/services/until.ts';
 import { makeCertificates } from '../support/services/tls.ts';
 import { meddlingProxy } from '../support/meddling-proxy.ts';
 
@@ -126,6 +128,44 @@ describeWithLauncher('postgres', 'connections', () => {
     expect((await sql.query('SHOW TimeZone')).rows).toEqual([{ TimeZone: 'UTC' }]);
     await Promise.all([closeConnection(sql), closeConnection(replication)]);
     await primary.query('ALTER ROLE postgres RESET ALL');
+  });
+
+  test('no timeout that was set for the role holds, in either kind of session', async () => {
+    await primary.query(`ALTER ROLE postgres SET lock_timeout = '1ms';
+      ALTER ROLE postgres SET idle_in_transaction_session_timeout = '1ms'`);
+    // unknown before 17
+    const known = await primary.query(`SELECT FROM pg_settings WHERE name = 'transaction_timeout'`);
+    if (known.length > 0) await primary.query(`ALTER ROLE postgres SET transaction_timeout = '10s'`);
+    const sql = await connectSql(options, 'test');
+    const replication = await connectReplication(options, 'test');
+    const shown = `SELECT name, setting FROM pg_settings WHERE setting <> '0'
+      AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`;
+    expect((await sql.query(shown)).rows).toEqual([]);
+    // what bounds the creation of a slot
+    expect((await replication.query(shown)).rows).toEqual([{ name: 'lock_timeout', setting: '30000' }]);
+    await Promise.all([closeConnection(sql), closeConnection(replication)]);
+    await primary.query('ALTER ROLE postgres RESET ALL');
+  });
+
+  test('a session leaves a server that has become read-only, and comes back when it no longer is', async () => {
+    const session = new SqlSession(options, { role: 'test' });
+    const pid = 'SELECT pg_backend_pid() AS pid';
+    const ask = async (): Promise<number | undefined> => (await session.query<{ pid: number }>('asking', pid))[0]?.pid;
+    const first = await ask();
+    await primary.query(`ALTER SYSTEM SET default_transaction_read_only = on`);
+    await primary.query('SELECT pg_reload_conf()');
+    const refused = `SELECT current_setting('default_transaction_read_only') AS setting`;
+    await until(async () => (await session.query<{ setting: string }>('asking', refused))[0]?.setting === 'on', {
+      what: 'the session to be read-only',
+    });
+    await expect(session.query('writing', 'CREATE TABLE written ()')).rejects.toMatchObject({
+      code: 'postgres_not_primary',
+    });
+    await expect(ask()).rejects.toMatchObject({ code: 'postgres_not_primary' });
+    await primary.query(`ALTER SYSTEM RESET default_transaction_read_only`);
+    await primary.query('SELECT pg_reload_conf()');
+    expect(await until(() => ask(), { what: 'a session' })).not.toBe(first);
+    await session.close();
   });
 
   test('a lost connection is told, and fails what runs on it, without an unhandled error', async () => {

@@ -1,9 +1,11 @@
 /** What a pass reads, how far, and what it leaves behind: bounds, filters, plans, back-pressure, connections. */
 import { expect, test } from 'vitest';
+import { PostgresTableReader } from '../../src/capture/table/reader.ts';
 import { copyStatement, passQuery } from '../../src/capture/table/select.ts';
 import type { OutboxRow } from '../../src/core/row.ts';
 import { IN_ORDER_SETTINGS, NO_FILTERS } from '../../src/postgres/unpublished-rows.ts';
 import { describeWithService } from '../support/service.ts';
+import { TcpProxy } from '../support/services/tcp-proxy.ts';
 import { until } from '../support/services/until.ts';
 import { passSuite } from '../support/pass-suite.ts';
 import * as harness from '../support/table-harness.ts';
@@ -223,6 +225,30 @@ describeWithService('postgres', 'a pass over the table', () => {
     await pass.close();
     expect(pass.complete).toBe(false);
     expect(await suite.read(suite.reader)).toHaveLength(2000);
+  });
+
+  test('a server that falls silent in the middle is given up in time, and the next pass works', async () => {
+    await suite.sql.query(harness.insertMany(2000, 10_000));
+    await using proxy = await TcpProxy.start(suite.postgres.hosts[0]);
+    const postgres = { ...suite.postgres, hosts: [{ host: '127.0.0.1', port: proxy.port }] };
+    const table = harness.outbox();
+    const reader = new PostgresTableReader({ postgres, table, filters: NO_FILTERS, silenceMs: 300 });
+    try {
+      const pass = await reader.open(harness.request(), never);
+      const failing = (async () => {
+        for await (const rows of pass.rows()) {
+          expect(rows.length).toBeGreaterThan(0);
+          proxy.blackhole();
+        }
+      })();
+      await expect(failing).rejects.toMatchObject({ code: 'postgres_unreachable' });
+      await pass.close();
+      expect(pass.complete).toBe(false);
+      await proxy.heal();
+      expect(await suite.read(reader)).toHaveLength(2000);
+    } finally {
+      await reader.close();
+    }
   });
 
   test('an idle connection that was lost is replaced', async () => {

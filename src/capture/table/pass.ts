@@ -11,6 +11,8 @@ export interface PassParts {
   readonly request: PassRequest;
   readonly begun: BegunPass;
   readonly copy: CopyOut;
+  /** {@link CopyOut.next}, which does not wait for ever for a server that has fallen silent. */
+  readonly next: () => Promise<OutboxRow[] | null>;
   /** Whether the query ends by itself at one row more than is wanted. */
   readonly limited: boolean;
   /** Gives the connection back; `usable` when the copy was read to its end, so that nothing is under way on it. */
@@ -39,10 +41,10 @@ export class CopyPass implements TablePass {
   }
 
   async *rows(): AsyncGenerator<readonly OutboxRow[], void, undefined> {
-    const { copy, limited } = this.#parts;
+    const { limited } = this.#parts;
     // At its bound a query without LIMIT is left in the middle; one with LIMIT is read to its end, which is there.
     while (this.#closed === undefined && (!this.#cut || limited)) {
-      const batch = await this.#next(copy);
+      const batch = await this.#next();
       if (batch === null) return;
       const taken = this.#take(batch);
       if (taken.length > 0) yield taken;
@@ -54,9 +56,9 @@ export class CopyPass implements TablePass {
     return this.#closed;
   }
 
-  async #next(copy: CopyOut): Promise<OutboxRow[] | null> {
+  async #next(): Promise<OutboxRow[] | null> {
     try {
-      const batch = await copy.next();
+      const batch = await this.#parts.next();
       if (batch === null) this.#complete = !this.#cut;
       return batch;
     } catch (error) {

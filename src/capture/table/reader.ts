@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { PassRequest, TablePass, TableReader } from '../../core/capture.ts';
 import { RelayError } from '../../core/errors.ts';
 import { parseLsn } from '../../core/lsn.ts';
+import type { OutboxRow } from '../../core/row.ts';
 import type { FullXid } from '../../core/snapshot.ts';
 import type { OutboxTable } from '../../core/table.ts';
 import { assignXid } from '../../postgres/assign-xid.ts';
@@ -29,10 +30,14 @@ export interface TableReaderOptions {
   readonly filters: RowFilters;
   /** How long a pass waits for the table's lock (behind DDL) before it gives up, in milliseconds. @default 2000 */
   readonly lockTimeoutMs?: number;
+  /** How long the server may send nothing while a pass waits for rows, in milliseconds. @default 60000 */
+  readonly silenceMs?: number;
 }
 
 const LOCK_TIMEOUT_MS = 2_000;
 const ANSWER_MS = 10_000;
+/** Behind millions of dead or unwanted rows the first one may take its time. */
+const SILENCE_MS = 60_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 const INVALID_PARAMETER_VALUE = '22023';
 
@@ -98,7 +103,9 @@ export class PostgresTableReader implements TableReader {
       closed();
       return this.#release(client, usable);
     };
-    return new CopyPass({ request, begun, copy, limited: limit !== null, release });
+    const silenceMs = this.#options.silenceMs ?? SILENCE_MS;
+    const next = (): Promise<OutboxRow[] | null> => withinDeadline(client, silenceMs, copy.next());
+    return new CopyPass({ request, begun, copy, next, limited: limit !== null, release });
   }
 
   /**
