@@ -5,6 +5,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { readTopic } from '../support/kafka-reader.ts';
 import { connectAdmin } from '../support/outbox.ts';
+import type { RelaySettings } from '../support/relay-outbox.ts';
 import { startRelay, type RelayProcess } from '../support/relay-process.ts';
 import { kafkaStage, type KafkaStage } from '../support/relay-stage.ts';
 import { describeWithLauncher, describeWithService } from '../support/service.ts';
@@ -21,11 +22,13 @@ interface OpenTransaction {
 describeWithService('kafka', 'between the record of a commit and its visibility', ({ url: brokers }) => {
   describeWithLauncher('postgres', 'the relay', () => {
     /** A server on which commits wait for a standby that never comes, if their session asks for that. */
-    async function prepare(): Promise<{ server: StartedPostgres; stage: KafkaStage }> {
+    async function prepare(
+      config: Partial<RelaySettings> = {},
+    ): Promise<{ server: StartedPostgres; stage: KafkaStage }> {
       const settings = { synchronous_standby_names: 'nobody', synchronous_commit: 'local' };
       const server = await startPostgres({ settings });
       onTestFinished(() => server.dispose());
-      return { server, stage: await kafkaStage(await server.createDatabase('shop'), brokers) };
+      return { server, stage: await kafkaStage(await server.createDatabase('shop'), brokers, config) };
     }
 
     async function begin({ outbox }: KafkaStage): Promise<OpenTransaction> {
@@ -45,12 +48,12 @@ describeWithService('kafka', 'between the record of a commit and its visibility'
       };
     }
 
-    async function insert({ outbox }: KafkaStage, key: string, settings = ''): Promise<void> {
+    async function insert({ outbox }: KafkaStage, key: string, settings = '', payload = '{}'): Promise<void> {
       const client = await connectAdmin(outbox.url);
       await client.query(settings);
       await client.query(
-        `INSERT INTO ${outbox.table} (aggregatetype, aggregateid, type, payload) VALUES ('order', $1, 'sent', '{}')`,
-        [key],
+        `INSERT INTO ${outbox.table} (aggregatetype, aggregateid, type, payload) VALUES ('order', $1, 'sent', $2)`,
+        [key, payload],
       );
       await client.end();
     }
@@ -60,10 +63,15 @@ describeWithService('kafka', 'between the record of a commit and its visibility'
      *
      * @returns what resolves when the commit has been answered
      */
-    async function insertUnseen(server: StartedPostgres, stage: KafkaStage): Promise<{ committed: Promise<void> }> {
-      const committed = insert(stage, 'unseen', 'SET synchronous_commit = on');
+    async function insertUnseen(
+      server: StartedPostgres,
+      stage: KafkaStage,
+      row: { key?: string; payload?: string } = {},
+    ): Promise<{ committed: Promise<void> }> {
       const waiting = `SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
-      await until(async () => (await server.query(waiting)).length === 1, { what: 'a commit that waits' });
+      const before = (await server.query(waiting)).length;
+      const committed = insert(stage, row.key ?? 'unseen', 'SET synchronous_commit = on', row.payload);
+      await until(async () => (await server.query(waiting)).length > before, { what: 'a commit that waits' });
       return { committed };
     }
 
@@ -139,6 +147,49 @@ describeWithService('kafka', 'between the record of a commit and its visibility'
       expect(await keys(stage)).toEqual(['later', 'seen', 'unseen']);
       expect(await relay.metric('missing_rows_total')).toBe(0);
       expect((await relay.status()).destinations[0]?.state).toBe('streaming');
+    }, 120_000);
+
+    it('publishes nothing before it is visible, where that is asked for, and keeps the order', async () => {
+      const { server, stage } = await prepare({ capture: { publishWhen: 'visible' } });
+      const relay = await startRelay(stage.config);
+      await relay.untilState('streaming');
+      await insert(stage, 'before');
+      const unseen = await insertUnseen(server, stage);
+      // visible at once, and yet behind the other in the log
+      await insert(stage, 'behind');
+      await until(async () => (await relay.metric('stream_rows_total')) >= 1, { what: 'the row before' });
+      await relay.waitFor('commits_waiting', ({ lastErrors }) =>
+        lastErrors.some(({ code }) => code === 'commits_waiting'),
+      );
+      expect(await keys(stage)).toEqual(['before']);
+
+      await releaseCommits(server);
+      await unseen.committed;
+      await stage.outbox.untilEmpty();
+      expect((await readTopic(brokers, stage.topic)).length).toBe(3);
+      expect(await keys(stage)).toEqual(['before', 'behind', 'unseen']);
+      expect((await relay.status()).destinations[0]?.state).toBe('streaming');
+      expect(await relay.metric('delete_not_visible_total')).toBe(0);
+    }, 120_000);
+
+    it('reads the table when more waits to be visible than memory may hold', async () => {
+      const limits = { memory: '1MiB' };
+      const { server, stage } = await prepare({ capture: { publishWhen: 'visible' }, limits });
+      const relay = await startRelay(stage.config);
+      await relay.untilState('streaming');
+      const payload = JSON.stringify('x'.repeat(100_000));
+      const unseen = [];
+      for (const key of ['a', 'b', 'c', 'd']) unseen.push(await insertUnseen(server, stage, { key, payload }));
+      await relay.untilState('catchup');
+      await insert(stage, 'seen');
+      await stage.outbox.untilEmpty();
+      expect(await keys(stage)).toEqual(['seen']);
+
+      await releaseCommits(server);
+      await Promise.all(unseen.map(({ committed }) => committed));
+      await stage.outbox.untilEmpty();
+      expect(await keys(stage)).toEqual(['a', 'b', 'c', 'd', 'seen']);
+      await relay.untilState('streaming');
     }, 120_000);
   });
 });
