@@ -19,6 +19,7 @@ module.exports = {
     only('leader', ['core', 'postgres']),
     only('observe', ['core']),
     only('admin', ['core', 'observe']),
+    only('verify', ['core', 'postgres', 'publish', 'route']),
     {
       name: 'only-app-and-cli-know-everything',
       severity: 'error',

@@ -8,6 +8,7 @@ import { addInit } from './init.ts';
 import { addParked } from './parked.ts';
 import { addRun } from './run.ts';
 import { addStatus } from './status.ts';
+import { addVerify } from './verify.ts';
 import { packageVersion } from './version.ts';
 
 const COMMANDS: readonly AddCommand[] = [addRun, addInit, addCheck, addStatus, addParked, addConfig];

@@ -84,7 +84,7 @@ describe('the command line', () => {
     expect(broken.stderr).toContain('postgres');
   });
 
-  it.each(['run', 'init', 'check', 'status', 'parked list', 'parked show', 'parked retry', 'parked discard'])(
+  it.each(['run', 'init', 'check', 'status', 'verify', 'parked list', 'parked show', 'parked retry', 'parked discard'])(
     'explains %s with an example',
     async (command) => {
       const { code, stdout } = await outboxRelay(...command.split(' '), '--help');

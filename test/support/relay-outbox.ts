@@ -23,6 +23,7 @@ export interface RelaySettings {
   readonly limits?: RelayConfig;
   readonly leader?: RelayConfig;
   readonly shutdown?: RelayConfig;
+  readonly published?: RelayConfig;
 }
 
 /** An outbox table of its own for the running test, and a role with no more than the privileges that `init` grants. */
@@ -67,6 +68,7 @@ export class RelayOutbox {
       limits: settings.limits ?? {},
       leader: settings.leader ?? {},
       shutdown: settings.shutdown ?? {},
+      published: settings.published ?? {},
     };
   }
 
