@@ -1,6 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { Address } from '../core/message.ts';
-import { parseTemplate } from '../core/template.ts';
+import { constantText } from '../core/template.ts';
 import type { TableMapping } from '../postgres/table.ts';
 import { columnsUsed, type AddressTemplate, type RouteSpec } from '../route/spec.ts';
 
@@ -27,17 +27,11 @@ export function fixedAddresses(config: Config, destination: string): readonly Ad
 
 function fixedAddress(address: AddressTemplate): Address | null {
   if (address.kind === 'topic') {
-    const topic = constant(address.topic);
+    const topic = constantText(address.topic);
     return topic === null ? null : { kind: 'topic', topic };
   }
-  const exchange = constant(address.exchange);
-  const routingKey = constant(address.routingKey);
+  const exchange = constantText(address.exchange);
+  const routingKey = constantText(address.routingKey);
   if (exchange === null || (exchange === '' && routingKey === null)) return null;
   return { kind: 'exchange', exchange, routingKey: routingKey ?? address.routingKey };
-}
-
-/** What the template stands for; null when that depends on the row. */
-function constant(template: string): string | null {
-  const parts = parseTemplate(template);
-  return parts.every((part) => typeof part === 'string') ? parts.join('') : null;
 }

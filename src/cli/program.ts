@@ -11,7 +11,7 @@ import { addStatus } from './status.ts';
 import { addVerify } from './verify.ts';
 import { packageVersion } from './version.ts';
 
-const COMMANDS: readonly AddCommand[] = [addRun, addInit, addCheck, addStatus, addParked, addConfig];
+const COMMANDS: readonly AddCommand[] = [addRun, addInit, addCheck, addStatus, addParked, addVerify, addConfig];
 
 const EXIT_CODES = `
 Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed and may work later, ${EXIT.usage} wrong command line, ${EXIT.configuration} somebody has to mend something first.`;

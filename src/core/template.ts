@@ -35,6 +35,12 @@ export function parseTemplate(text: string): TemplateParts {
   return parts;
 }
 
+/** What a template stands for; null when that depends on the row. */
+export function constantText(template: string): string | null {
+  const parts = parseTemplate(template);
+  return parts.every((part) => typeof part === 'string') ? parts.join('') : null;
+}
+
 /** Turns any text into a template that stands for exactly that text. */
 export function escapeTemplate(text: string): string {
   return text.split(OPEN).join(ESCAPED_OPEN);

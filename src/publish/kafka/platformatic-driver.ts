@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import type * as PlatformaticKafka from '@platformatic/kafka';
 import type { Producer, ProducerOptions } from '@platformatic/kafka';
 import {
@@ -11,8 +10,8 @@ import {
 } from './driver.ts';
 import { flatten, troubleOf, UNKNOWN_TOPIC_OR_PARTITION } from './errors.ts';
 import type { KafkaOptions } from './options.ts';
+import { connectionOptions } from './platformatic-connection.ts';
 import type { KafkaRecord } from './record.ts';
-import { tlsOptions } from '../tls.ts';
 
 type Library = typeof PlatformaticKafka;
 type BytesProducer = Producer;
@@ -98,25 +97,19 @@ export class PlatformaticDriver implements KafkaDriver {
 
   /** A new object each time: the library writes into it. */
   #producerOptions(): BytesProducerOptions {
-    const { brokers, clientId, tls, sasl, compression, requestTimeoutMs, connectTimeoutMs } = this.#options;
+    const { compression, requestTimeoutMs } = this.#options;
     return {
-      clientId,
-      bootstrapBrokers: [...brokers],
+      ...connectionOptions(this.#options),
       idempotent: true,
       acks: this.#library.ProduceAcks.ALL,
       // for an idempotent producer only `false` means none: other small values become 2^53 - 1
       retries: false,
-      connectTimeout: connectTimeoutMs,
       timeout: Math.ceil(requestTimeoutMs * BROKER_SHARE),
-      requestTimeout: requestTimeoutMs,
       metadataMaxAge: METADATA_MAX_AGE_MS,
-      autocreateTopics: false,
       repeatOnStaleMetadata: false,
       strict: true,
       maxInflights: 1,
       compression,
-      ...(tls === null ? {} : { tls: tlsOptions(tls), tlsServerName: tls.servername ?? brokers.every(isNamed) }),
-      ...(sasl === null ? {} : { sasl: { ...sasl } }),
     };
   }
 }
@@ -126,11 +119,6 @@ function dropped(producer: BytesProducer): Promise<void> {
   return new Promise((resolve) => {
     producer.close(true, () => resolve());
   });
-}
-
-/** Whether a broker's host is a name: the server name indication of TLS must not be an address. */
-function isNamed(broker: string): boolean {
-  return isIP(broker.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')) === 0;
 }
 
 /** Checks that the answer names every partition: a promise that resolved is not taken for more than it says. */
