@@ -3,9 +3,10 @@ import { AdminServer } from './admin/server.ts';
 import { LagMonitor } from './app/lag-monitor.ts';
 import { readDestinations, statusReport } from './app/status-report.ts';
 import { loadClients } from './app/publishers.ts';
+import { postgresOfTerm } from './app/postgres-of-term.ts';
 import { tableMapping } from './app/routes.ts';
 import { slotPrefix } from './app/slot-prefix.ts';
-import { buildTermRelay } from './app/term.ts';
+import { buildTermRelay, type TermObserver } from './app/term.ts';
 import { endPredecessors } from './capture/stream/slot.ts';
 import type { Config } from './config/index.ts';
 import { backoffDelay } from './core/backoff.ts';
@@ -16,8 +17,10 @@ import type { OutboxTable } from './core/table.ts';
 import { standForElection, type Term } from './leader/election.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Telemetry } from './observe/telemetry.ts';
-import { closeConnection, connectSql } from './postgres/connection.ts';
+import { closeConnection, connectSql, type PostgresOptions } from './postgres/connection.ts';
+import { withinDeadline } from './postgres/deadline.ts';
 import { postgresError } from './postgres/error.ts';
+import { KnownPrimaries } from './postgres/primary.ts';
 import { inspectTable } from './postgres/table.ts';
 import type { Relay } from './relay/relay.ts';
 
@@ -33,6 +36,20 @@ const CLOSE_DEADLINE_MS = 1_000;
 const START_RETRY = { baseMs: 500, maxMs: 5_000 };
 /** After a term that could not begin, so that another instance may try. */
 const TERM_RETRY_MS = 1_000;
+/** For looking at the catalogue, or ending a walsender: quick, or something is wrong. */
+const LOOK_MS = 15_000;
+
+/** What holds for one term of leadership, and what ends it. */
+interface TermBounds extends Pick<Term, 'mayPublish'> {
+  /** Bound to the leader's server. */
+  readonly postgres: PostgresOptions;
+  /** The term ends, for whatever reason. */
+  readonly over: AbortSignal;
+  /** Leadership is lost or in doubt: nothing more may be published. */
+  readonly lost: AbortSignal;
+  /** The process is to end at once. */
+  readonly kill: AbortSignal;
+}
 
 /** The composition root of the daemon: builds the parts, starts them, and ends them in reverse order. */
 export class App {
@@ -43,6 +60,9 @@ export class App {
   /** Aborted with the error that ends the process: what only an operator can mend, met at the start. */
   readonly #fatal = new AbortController();
   readonly #connected = new Set<string>();
+  readonly #primaries = new KnownPrimaries();
+  /** Of sessions that do not belong to a term. */
+  readonly #postgres: PostgresOptions;
   #role: InstanceRole = 'starting';
   #roleSince = Date.now();
   #relay: Relay | null = null;
@@ -52,7 +72,9 @@ export class App {
   constructor(options: AppOptions) {
     this.#options = options;
     const { config, log, version } = options;
+    this.#postgres = { ...config.postgres, admission: this.#primaries };
     const metrics = new Metrics({ version, node: process.version });
+    if (config.capture.mode !== 'polling') metrics.set('wal_budget_bytes', {}, config.capture.walBudget);
     this.#telemetry = new Telemetry(metrics, log);
     this.#telemetry.watch(() => (this.#relay === null ? [] : readDestinations(this.#relay)));
     this.#admin = new AdminServer(config.admin, { metrics, status: () => this.status(), log });
@@ -91,7 +113,7 @@ export class App {
       const table = await this.#firstLook(ending);
       if (table === null) return;
       await loadClients(Object.values(config.destinations));
-      this.#monitor = new LagMonitor(config.postgres, table, this.#telemetry, () => this.#slot());
+      this.#monitor = new LagMonitor(this.#postgres, table, this.#telemetry, () => this.#slotSample);
       this.#monitor.start();
       await this.#stand(ending, kill);
       this.#fatal.signal.throwIfAborted();
@@ -107,7 +129,7 @@ export class App {
   async #firstLook(ending: AbortSignal): Promise<OutboxTable | null> {
     for (let attempt = 0; !ending.aborted; attempt++) {
       try {
-        return await this.#inspect(ending);
+        return await this.#inspect(this.#postgres, ending);
       } catch (thrown) {
         const error = postgresError(thrown, 'looking at the outbox table');
         if (!error.retryable) throw error;
@@ -118,10 +140,10 @@ export class App {
     return null;
   }
 
-  async #inspect(signal: AbortSignal): Promise<OutboxTable> {
-    const client = await connectSql(this.#options.config.postgres, 'start', {}, signal);
+  async #inspect(postgres: PostgresOptions, signal: AbortSignal): Promise<OutboxTable> {
+    const client = await connectSql(postgres, 'start', {}, signal);
     try {
-      return await inspectTable(client, tableMapping(this.#options.config));
+      return await withinDeadline(client, LOOK_MS, inspectTable(client, tableMapping(this.#options.config)));
     } finally {
       await closeConnection(client);
     }
@@ -132,7 +154,7 @@ export class App {
     const { schema, name } = config.table;
     await standForElection(
       {
-        postgres: config.postgres,
+        postgres: this.#postgres,
         table: { schema, name },
         shard: config.shard,
         holder: `${hostname()} ${process.pid}`,
@@ -150,26 +172,40 @@ export class App {
   }
 
   async #lead(term: Term, ending: AbortSignal, kill: AbortSignal): Promise<void> {
-    const over = AbortSignal.any([ending, term.lost]);
+    const { primary } = term.place;
+    const change = primary === null ? null : this.#primaries.led(primary);
+    if (change !== null) this.#telemetry.failed(change);
+    const { postgres, left } = postgresOfTerm(this.#postgres, term.place, this.#primaries);
+    const lost = AbortSignal.any([term.lost, left]);
+    const over = AbortSignal.any([ending, lost]);
     try {
-      await this.#endPredecessors(over);
-      await this.#relayFor(await this.#inspect(over), over, term.lost, kill);
+      await this.#endPredecessors(postgres, over);
+      const { mayPublish } = term;
+      await this.#relayFor(await this.#inspect(postgres, over), { postgres, over, lost, kill, mayPublish });
     } catch (thrown) {
       if (over.aborted) return;
       this.#telemetry.failed(postgresError(thrown, 'beginning to relay'));
       await sleep(TERM_RETRY_MS, over);
+    } finally {
+      if (left.aborted) this.#telemetry.failed(postgresError(left.reason, 'connecting'));
     }
   }
 
   /** Relays until the term is `over`; then what is in flight is drained, unless leadership is `lost` or `kill` is aborted. */
-  async #relayFor(table: OutboxTable, over: AbortSignal, lost: AbortSignal, kill: AbortSignal): Promise<void> {
+  async #relayFor(table: OutboxTable, { postgres, over, lost, kill, mayPublish }: TermBounds): Promise<void> {
     const { config } = this.#options;
-    const term = buildTermRelay(config, table, this.#telemetry, {
+    const observer: TermObserver = {
       session: (destination, failure) => this.#sessionOpened(destination, failure),
-      slotSampled: (sample) => {
-        this.#slotSample = sample;
+      slot: {
+        sampled: (sample) => {
+          this.#slotSample = sample;
+          this.#telemetry.slotSampled(sample);
+        },
+        waits: (wait) => this.#telemetry.slotWaits(wait),
+        nearBudget: (warning) => this.#telemetry.walBudgetNear(warning),
       },
-    });
+    };
+    const term = buildTermRelay({ ...config, postgres }, table, this.#telemetry, observer, mayPublish);
     try {
       this.#relay = term.relay;
       await term.relay.start();
@@ -185,11 +221,11 @@ export class App {
   }
 
   /** A walsender of a relay that is gone may not have noticed yet, and its slot retains log. */
-  async #endPredecessors(signal: AbortSignal): Promise<void> {
+  async #endPredecessors(postgres: PostgresOptions, signal: AbortSignal): Promise<void> {
     const { config } = this.#options;
-    const client = await connectSql(config.postgres, 'start', {}, signal);
+    const client = await connectSql(postgres, 'start', {}, signal);
     try {
-      const ended = await endPredecessors(client, slotPrefix(config), config.shard);
+      const ended = await withinDeadline(client, LOOK_MS, endPredecessors(client, slotPrefix(config), config.shard));
       for (const predecessor of ended) this.#options.log.info({ ...predecessor }, 'ended the slot of a predecessor');
     } catch (error) {
       // not permitted to: then it ends by its own timeouts
@@ -203,12 +239,6 @@ export class App {
   #sessionOpened(destination: string, failure: RelayError | null): void {
     if (failure === null) this.#connected.add(destination);
     else if (failure.code === 'broker_authentication' && !this.#connected.has(destination)) this.#fatal.abort(failure);
-  }
-
-  /** The slot of the open stream as it was last seen. */
-  #slot(): SlotSample | null {
-    const sample = this.#slotSample;
-    return sample !== null && sample.name === this.#relay?.stream.slotName ? sample : null;
   }
 
   #enter(role: InstanceRole): void {

@@ -24,7 +24,7 @@ export class LagMonitor {
   #stopped = false;
   #beatAt = performance.now();
 
-  /** @param slot of the open stream, as it was last seen; null while there is none */
+  /** @param slot of the stream that runs or is being opened, as it was last seen; null while there is none */
   constructor(postgres: PostgresOptions, table: OutboxTable, telemetry: Telemetry, slot: () => SlotSample | null) {
     this.#session = new SqlSession(postgres, {
       role: 'lag',

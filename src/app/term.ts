@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.ts';
 import type { RelayError } from '../core/errors.ts';
 import type { StreamSource } from '../core/capture.ts';
-import type { SlotSample } from '../core/status.ts';
+import type { SlotObserver } from '../core/status.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { streamSource } from '../capture/stream/stream-source.ts';
 import { PostgresTableReader } from '../capture/table/reader.ts';
@@ -43,7 +43,7 @@ const VISIBLE_TIMEOUT_MS = 5_000;
 export interface TermObserver {
   /** How an attempt to open a session with a destination's broker ended; null: it is open. */
   session(destination: string, failure: RelayError | null): void;
-  slotSampled(sample: SlotSample): void;
+  readonly slot: SlotObserver;
 }
 
 /**
@@ -114,7 +114,7 @@ function logLane(
     slotTimeoutMs: capture.slotTimeout,
     walBudgetBytes: capture.walBudget,
     maxTransactionBytes: transaction,
-    onSlotSample: (sample) => observer.slotSampled(sample),
+    observer: observer.slot,
   });
   if (capture.publishWhen === 'logged') return logged;
   const failed = (error: RelayError): void => telemetry.failed(error);

@@ -1,5 +1,6 @@
 import type { Verdict } from '../admin/health.ts';
-import type { DestinationStatus, StatusReport } from '../core/status.ts';
+import { blockerText } from '../core/blocker.ts';
+import type { DestinationStatus, StatusReport, StreamStatus } from '../core/status.ts';
 import { type Style, table } from './output.ts';
 
 /** How many of the latest errors are shown. */
@@ -13,9 +14,18 @@ export function statusLines(report: StatusReport, ready: Verdict, style: Style):
     `${style.strong(`outbox-relay ${version}`)}  ${mark}${ready.ok ? '' : `: ${ready.reason}`}`,
     `  role    ${role} since ${roleSince}`,
     `  lane    ${stream.open ? `log, slot ${stream.slot ?? '-'}` : 'table'}${since(stream.since)}`,
+    ...streamLines(stream, style),
     `  lag     ${lagText(report)}`,
     ...(destinations.length === 0 ? [] : ['', ...destinationLines(destinations)]),
     ...(lastErrors.length === 0 ? [] : ['', style.strong('latest errors'), ...errorLines(report, style)]),
+  ];
+}
+
+/** Why there is no stream. */
+function streamLines({ error, waitsFor }: StreamStatus, style: Style): readonly string[] {
+  return [
+    ...(error === null ? [] : [`          ${error.code}: ${error.message}`, style.faint(`          ${error.remedy}`)]),
+    ...(waitsFor === null ? [] : [`          a slot is being created, which waits for ${blockerText(waitsFor)}`]),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { RelayError } from '../core/errors.ts';
-import type { LagSample, ReportedError, StatusReport } from '../core/status.ts';
+import type { BlockingTransaction, LagSample, ReportedError, StatusReport } from '../core/status.ts';
 import { redactText } from './redact.ts';
 
 /** How a destination came to its present state. */
@@ -16,7 +16,7 @@ export class Journal {
   readonly #now: () => number;
   readonly #transitions = new Map<string, LastTransition>();
   #errors: StatusReport['lastErrors'] = [];
-  #stream: StatusReport['stream'] = { open: false, slot: null, since: null };
+  #stream: StatusReport['stream'] = { open: false, slot: null, since: null, error: null, waitsFor: null };
   #lag: StatusReport['lag'] = null;
   #lagAt: number | null = null;
 
@@ -63,11 +63,19 @@ export class Journal {
   }
 
   streamOpened(slot: string): void {
-    this.#stream = { open: true, slot, since: this.#time() };
+    this.#stream = { open: true, slot, since: this.#time(), error: null, waitsFor: null };
   }
 
-  streamClosed(): void {
-    if (this.#stream.open) this.#stream = { open: false, slot: null, since: this.#time() };
+  /** @param error why there is no stream; null: nobody needs it */
+  streamClosed(error: RelayError | null): void {
+    const since = this.#stream.open ? this.#time() : this.#stream.since;
+    const reported = error === null ? null : this.#report(error);
+    this.#stream = { open: false, slot: null, since, error: reported, waitsFor: null };
+  }
+
+  /** What the creation of a slot waits for; null: for nothing any more. */
+  streamWaits(transaction: BlockingTransaction | null): void {
+    this.#stream = { ...this.#stream, waitsFor: transaction };
   }
 
   lagSampled(sample: LagSample): void {

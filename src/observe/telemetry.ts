@@ -124,7 +124,10 @@ export class Telemetry {
     const known = this.journal.stream.waitsFor?.xid;
     this.journal.streamWaits(wait?.transaction ?? null);
     if (wait === null || wait.transaction.xid === known) return;
-    this.#reporter.log.info({ ...wait }, 'the creation of a slot waits for a transaction; the table is polled meanwhile');
+    this.#reporter.log.info(
+      { ...wait },
+      'the creation of a slot waits for a transaction; the table is polled meanwhile',
+    );
   }
 
   /** Most of the log budget is used up. */
@@ -194,11 +197,7 @@ export class Telemetry {
   }
 }
 
-const LAG_GAUGES = [
-  'oldest_unpublished_seconds',
-  'waiting_rows',
-  'waiting_rows_capped',
-] as const;
+const LAG_GAUGES = ['oldest_unpublished_seconds', 'waiting_rows', 'waiting_rows_capped'] as const;
 
 type PlainGauge =
   (typeof LAG_GAUGES)[number] | 'lag_sample_age_seconds' | 'slot_retained_bytes' | 'slot_blocker_age_seconds';

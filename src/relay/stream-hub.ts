@@ -1,4 +1,3 @@
-import { backoffDelay } from '../core/backoff.ts';
 import type { Stream, StreamSource, StreamedTransaction } from '../core/capture.ts';
 import { RelayError } from '../core/errors.ts';
 import type { Lsn } from '../core/lsn.ts';
@@ -6,6 +5,7 @@ import type { Router } from '../core/routing.ts';
 import type { Destination } from './destination.ts';
 import type { StreamUse } from './destination-parts.ts';
 import { asRelayError } from './failure.ts';
+import { ReopenPolicy } from './reopen-policy.ts';
 import { routeTransaction } from './routed.ts';
 import type { RelayTelemetry } from './telemetry.ts';
 import { Timer } from './timer.ts';
@@ -18,7 +18,12 @@ export interface StreamHubOptions {
   readonly stallMs: number;
 }
 
-const REOPEN = { baseMs: 100, maxMs: 15_000 };
+/** An attempt at a stream, and then that stream as long as it is heard. */
+interface Opening {
+  readonly abort: AbortController;
+  /** Resolves when the attempt has ended: the stream is open, or nothing is left of it. Never rejects. */
+  readonly ended: Promise<void>;
+}
 
 /**
  * The one stream for all destinations: open while any of them needs it, closed else, so that no log is retained for
@@ -32,13 +37,14 @@ export class StreamHub implements StreamUse {
   readonly #router: Router;
   readonly #telemetry: RelayTelemetry;
   readonly #options: StreamHubOptions;
+  readonly #reopen: ReopenPolicy;
   readonly #destinations = new Map<string, Destination>();
   readonly #retry = new Timer();
   readonly #stall = new Timer();
   #stream: Stream | null = null;
-  #opening: AbortController | null = null;
+  #opening: Opening | null = null;
+  /** Of the last stream or attempt: slots never overlap. Never rejects. */
   #closing: Promise<void> = Promise.resolve();
-  #failures = 0;
   #position: Lsn = 0n;
   #stopped = false;
   #watchers: { readonly lsn: Lsn; readonly resolve: (passed: boolean) => void }[] = [];
@@ -48,6 +54,7 @@ export class StreamHub implements StreamUse {
     this.#router = router;
     this.#telemetry = telemetry;
     this.#options = options;
+    this.#reopen = new ReopenPolicy(options.retryMs);
   }
 
   /** Makes a destination known. All must be known before the first needs the stream. */
@@ -86,7 +93,7 @@ export class StreamHub implements StreamUse {
     return new Promise((resolve) => this.#watchers.push({ lsn, resolve }));
   }
 
-  /** Closes the stream for good. */
+  /** Closes the stream for good, and resolves when nothing of it is left: an attempt at one included. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry.clear();
@@ -99,35 +106,34 @@ export class StreamHub implements StreamUse {
   }
 
   #open(): void {
-    const opening = new AbortController();
-    this.#opening = opening;
+    const abort = new AbortController();
+    const { signal } = abort;
     const listener = {
       transaction: (transaction: StreamedTransaction) => {
-        if (!opening.signal.aborted) this.#transaction(transaction);
+        if (!signal.aborted) this.#transaction(transaction);
       },
       progress: (lsn: Lsn) => {
-        if (!opening.signal.aborted) this.#progress(lsn);
+        if (!signal.aborted) this.#progress(lsn);
       },
       ended: (error: RelayError) => {
-        if (!opening.signal.aborted) this.#ended(error);
+        if (!signal.aborted) this.#ended(error);
       },
     };
-    this.#closing
-      .then(() => this.#source.open(listener, opening.signal))
+    const ended = this.#closing
+      .then(() => this.#source.open(listener, signal))
       .then(
-        (stream) => {
-          if (opening.signal.aborted) this.#closing = stream.close();
-          else this.#opened(stream);
-        },
+        (stream) => (signal.aborted ? stream.close() : this.#opened(stream)),
         (error: unknown) => {
-          if (!opening.signal.aborted) this.#unavailable(asRelayError(error, 'opening the replication stream'));
+          if (!signal.aborted) this.#unavailable(asRelayError(error, 'opening the replication stream'));
         },
       );
+    this.#opening = { abort, ended };
   }
 
   #opened(stream: Stream): void {
     this.#stream = stream;
     this.#position = 0n;
+    this.#reopen.opened();
     this.#telemetry.streamOpened(stream.slotName);
     for (const destination of this.#destinations.values()) destination.dispatch({ type: 'stream-opened' });
     this.needsChanged();
@@ -135,29 +141,38 @@ export class StreamHub implements StreamUse {
 
   #unavailable(error: RelayError): void {
     this.#forgetStream();
-    const delay = error.retryable ? 1 + backoffDelay(REOPEN, this.#failures++) : this.#options.retryMs;
+    const delay = this.#reopen.afterRefusal(error);
     this.#telemetry.streamUnavailable(error, delay);
     this.#retry.set(delay, () => this.needsChanged());
   }
 
   #ended(error: RelayError): void {
-    this.#forgetStream();
-    this.#telemetry.streamEnded(error);
-    this.#retry.set(1 + backoffDelay(REOPEN, this.#failures++), () => this.needsChanged());
+    this.#release();
+    const delay = this.#reopen.afterEnd(error);
+    this.#telemetry.streamEnded(error, delay);
+    this.#retry.set(delay, () => this.needsChanged());
     for (const destination of this.#destinations.values()) destination.dispatch({ type: 'stream-ended', error });
   }
 
   #close(): void {
+    if (this.#release()) this.#telemetry.streamClosed();
+  }
+
+  /** Lets go of the stream, or of the attempt at one. Returns whether there was a stream. */
+  #release(): boolean {
     const stream = this.#stream;
     this.#forgetStream();
-    if (stream === null) return;
-    this.#telemetry.streamClosed();
+    if (stream === null) return false;
     this.#closing = stream.close();
+    return true;
   }
 
   /** What it may still tell is not heard any more. */
   #forgetStream(): void {
-    this.#opening?.abort();
+    if (this.#opening !== null) {
+      this.#opening.abort.abort();
+      this.#closing = this.#opening.ended;
+    }
     this.#opening = null;
     this.#stream = null;
     this.#stall.clear();
@@ -173,7 +188,7 @@ export class StreamHub implements StreamUse {
 
   #progress(lsn: Lsn): void {
     this.#position = lsn;
-    this.#failures = 0;
+    this.#reopen.progressed();
     for (const destination of this.#destinations.values()) destination.streamPassed(lsn);
     if (this.#watchers.length === 0) return;
     const passed = this.#watchers.filter((watcher) => watcher.lsn <= lsn);

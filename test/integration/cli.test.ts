@@ -27,7 +27,7 @@ const REPORT: StatusReport = {
   uptimeSeconds: 60,
   role: 'leader',
   roleSince: '2026-01-01T00:00:01.000Z',
-  stream: { open: true, slot: 'outbox_relay_0_1', since: '2026-01-01T00:00:02.000Z' },
+  stream: { open: true, slot: 'outbox_relay_0_1', since: '2026-01-01T00:00:02.000Z', error: null, waitsFor: null },
   destinations: [
     {
       name: 'kafka',

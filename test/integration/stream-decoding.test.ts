@@ -188,7 +188,7 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
 
     const reading = harness.outboxTable({ reads: [{ name: 'upper', type: 'text' }] });
     await expect(openStream(reading)).rejects.toMatchObject({
-      code: 'replication_unavailable',
+      code: 'replication_publication',
       message: expect.stringContaining('upper') as string,
     });
   });

@@ -170,10 +170,10 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
   test('a publication that is dropped meanwhile ends it, on every version', async () => {
     const { recorder, stream } = await openStream({ watchIntervalMs: 100 });
     await sql.query(`DROP PUBLICATION outbox_relay; ${harness.insertRows(1)}`);
-    expect((await recorder.untilEnded()).code).toMatch(/^replication_(failed|unavailable)$/);
+    expect((await recorder.untilEnded()).code).toMatch(/^replication_(failed|publication)$/);
     await stream.close();
     await expect(openStream()).rejects.toMatchObject({
-      code: 'replication_unavailable',
+      code: 'replication_publication',
       remedy: expect.stringContaining('CREATE PUBLICATION') as string,
     });
     await slotsGone();
@@ -182,16 +182,23 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
   test('a table that leaves the publication ends it', async () => {
     const { recorder, stream } = await openStream({ watchIntervalMs: 50 });
     await sql.query('ALTER PUBLICATION outbox_relay DROP TABLE outbox');
-    expect(await recorder.untilEnded()).toMatchObject({ code: 'replication_unavailable' });
+    expect(await recorder.untilEnded()).toMatchObject({ code: 'replication_publication' });
     await stream.close();
   });
 
   test('retained log beyond the budget ends it, and is told as it grows', async () => {
     const samples: SlotSample[] = [];
+    const warnings: string[] = [];
     const { recorder, stream } = await openStream({
       watchIntervalMs: 50,
       walBudgetBytes: 4_000_000,
-      onSlotSample: (sample) => samples.push(sample),
+      observer: {
+        sampled: (sample) => {
+          if (sample !== null) samples.push(sample);
+        },
+        waits: () => undefined,
+        nearBudget: (warning) => warnings.push(warning.code),
+      },
     });
     // An open transaction keeps the slot from letting go of the log that follows.
     const writer = await harness.connect(url);
@@ -211,8 +218,8 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
     const writer = await harness.connect(url);
     await writer.query('BEGIN; SELECT pg_current_xact_id()');
     await expect(openStream({ slotTimeoutMs: 700 })).rejects.toMatchObject({
-      code: 'replication_failed',
-      remedy: expect.stringContaining('pg_prepared_xacts') as string,
+      code: 'replication_slot_waits',
+      remedy: expect.stringContaining('pg_terminate_backend') as string,
     });
     await slotsGone();
 
@@ -268,7 +275,7 @@ describe.each(['14', '18'] as const)('Postgres %s', (version) => {
     const session = new SqlSession(postgres, { role: 'identity' });
     const here = await identifySystem(walsender);
     await expect(assertSameServer(session, stream.slotName, here)).resolves.toBeUndefined();
-    const elsewhere = { code: 'replication_unavailable' };
+    const elsewhere = { code: 'replication_indirect' };
     await expect(assertSameServer(session, 'elsewhere', here)).rejects.toMatchObject(elsewhere);
     const other = { ...here, systemId: '1' };
     await expect(assertSameServer(session, stream.slotName, other)).rejects.toMatchObject(elsewhere);

@@ -22,30 +22,32 @@ describe('servers that offer no replication', () => {
   const open = (url: string, overrides: Partial<StreamOptions> = {}) =>
     streamSource(harness.streamOptions(url, overrides)).open(new harness.Recorder(), never);
 
-  const unavailable = (remedy: string) => ({
-    code: 'replication_unavailable',
+  const unavailable = (code: string, remedy: string) => ({
+    code: `replication_${code}`,
     remedy: expect.stringContaining(remedy) as string,
   });
 
   test('wal_level', async () => {
     await withServer({ wal_level: 'replica' }, async ({ url }) => {
-      await expect(open(url)).rejects.toMatchObject(unavailable("SET wal_level = 'logical'"));
+      await expect(open(url)).rejects.toMatchObject(unavailable('wal_level', "SET wal_level = 'logical'"));
     });
   });
 
   test('no free slot, no free walsender, no permission, an unknown publication, a walsender frozen in mid-stream', async () => {
     await withServer({ max_replication_slots: '1', max_wal_senders: '2' }, async (server, sql) => {
       const { url } = server;
-      await expect(open(url, { publication: 'none' })).rejects.toMatchObject(unavailable('CREATE PUBLICATION "none"'));
+      await expect(open(url, { publication: 'none' })).rejects.toMatchObject(
+        unavailable('publication', 'CREATE PUBLICATION "none"'),
+      );
       await sql.query(`CREATE ROLE app LOGIN; GRANT SELECT ON outbox TO app`);
       await expect(open(url.replace('postgres@', 'app@'))).rejects.toMatchObject(
-        unavailable('ALTER ROLE app REPLICATION'),
+        unavailable('denied', 'ALTER ROLE app REPLICATION'),
       );
 
       const first = await open(url);
-      await expect(open(url)).rejects.toMatchObject(unavailable('max_replication_slots'));
+      await expect(open(url)).rejects.toMatchObject(unavailable('exhausted', 'max_replication_slots'));
       const second = await harness.connect(`${url}?replication=database`);
-      await expect(open(url)).rejects.toMatchObject(unavailable('max_wal_senders'));
+      await expect(open(url)).rejects.toMatchObject(unavailable('exhausted', 'max_wal_senders'));
       await Promise.all([second.end(), first.close()]);
 
       const recorder = new harness.Recorder();

@@ -23,7 +23,7 @@ function report(fields: Partial<StatusReport> = {}): StatusReport {
     uptimeSeconds: 5,
     role: 'leader',
     roleSince: '2024-02-29T00:00:00.000Z',
-    stream: { open: true, slot: 'slot', since: '2024-02-29T00:00:00.000Z' },
+    stream: { open: true, slot: 'slot', since: '2024-02-29T00:00:00.000Z', error: null, waitsFor: null },
     destinations: [destination('streaming')],
     lag: null,
     lastErrors: [],

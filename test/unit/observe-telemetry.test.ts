@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RelayError } from '../../src/core/errors.ts';
 import type { Log, LogFields } from '../../src/core/log.ts';
 import type { OutboxRow } from '../../src/core/row.ts';
-import type { DestinationGauges, LagSample } from '../../src/core/status.ts';
+import type { BlockingTransaction, DestinationGauges, LagSample } from '../../src/core/status.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { Telemetry } from '../../src/observe/telemetry.ts';
 import type { RelayTelemetry } from '../../src/relay/telemetry.ts';
@@ -52,6 +52,16 @@ const gauges: DestinationGauges = {
   heldBytes: 3,
   undeletedRows: 4,
   parkedRows: 5,
+};
+const blocker: BlockingTransaction = {
+  xid: '700',
+  pid: 7,
+  gid: null,
+  applicationName: 'app',
+  role: 'writer',
+  database: 'shop',
+  ageSeconds: 0,
+  ageIsLowerBound: true,
 };
 const sample: LagSample = {
   oldestUnpublishedSeconds: 12.5,
@@ -167,16 +177,47 @@ describe('Telemetry', () => {
     const observed = new Observed();
     expect(await observed.values('lag_sample_age_seconds')).toEqual([]);
     observed.telemetry.lagSampled(sample);
-    const all = ['oldest_unpublished_seconds', 'waiting_rows', 'waiting_rows_capped', 'slot_retained_bytes'];
-    expect(await Promise.all(all.map((name) => observed.values(name)))).toEqual([['12.5'], ['1000'], ['1'], ['77']]);
-    expect(await observed.values('slot_wal_status')).toContain('{status="extended"} 1');
+    const all = ['oldest_unpublished_seconds', 'waiting_rows', 'waiting_rows_capped'];
+    expect(await Promise.all(all.map((name) => observed.values(name)))).toEqual([['12.5'], ['1000'], ['1']]);
     observed.now += 7000;
     observed.telemetry.lagUnknown(new RelayError('postgres_unreachable', 'gone'));
-    for (const name of [...all, 'slot_wal_status']) expect(await observed.values(name)).toEqual([]);
+    for (const name of all) expect(await observed.values(name)).toEqual([]);
     expect(await observed.values('lag_sample_age_seconds')).toEqual(['7']);
     observed.telemetry.lagSampled({ ...sample, slot: null });
-    expect(await observed.values('slot_retained_bytes')).toEqual([]);
     expect(await observed.values('waiting_rows')).toEqual(['1000']);
+  });
+
+  it('tells what the slot retains, as long as there is one', async () => {
+    const observed = new Observed();
+    observed.telemetry.slotSampled({ name: 's', retainedBytes: 77, walStatus: 'extended' });
+    expect(await observed.values('slot_retained_bytes')).toEqual(['77']);
+    expect(await observed.values('slot_wal_status')).toContain('{status="extended"} 1');
+    observed.telemetry.slotSampled(null);
+    for (const name of ['slot_retained_bytes', 'slot_wal_status']) expect(await observed.values(name)).toEqual([]);
+  });
+
+  it('tells what the creation of a slot waits for: in the log once, in metrics and status as it goes on', async () => {
+    const observed = new Observed();
+    const transaction = { ...blocker, ageSeconds: 3 };
+    observed.telemetry.slotWaits({ slot: 's', transaction });
+    observed.telemetry.slotWaits({ slot: 's', transaction: { ...transaction, ageSeconds: 5 } });
+    expect(observed.lines.map(({ fields }) => fields)).toEqual([{ slot: 's', transaction }]);
+    expect(await observed.values('slot_blocker_age_seconds')).toEqual(['5']);
+    expect(observed.telemetry.journal.stream.waitsFor).toMatchObject({ pid: 7, applicationName: 'app', ageSeconds: 5 });
+    observed.telemetry.slotWaits(null);
+    expect(await observed.values('slot_blocker_age_seconds')).toEqual([]);
+    expect(observed.telemetry.journal.stream.waitsFor).toBeNull();
+  });
+
+  it('warns of the log budget, and counts how often it was used up', async () => {
+    const observed = new Observed();
+    expect(await observed.values('wal_guard_trips_total')).toEqual(['0']);
+    observed.telemetry.walBudgetNear(new RelayError('wal_budget_near', 'most of it'));
+    expect(await observed.values('errors_total')).toEqual(['{code="wal_budget_near"} 1']);
+    observed.telemetry.streamEnded(new RelayError('wal_budget_exceeded', 'more than it'), 15_000);
+    observed.telemetry.streamUnavailable(new RelayError('wal_budget_exceeded', 'more than it'), 30_000);
+    expect(await observed.values('wal_guard_trips_total')).toEqual(['2']);
+    expect(observed.lines.map(({ fields }) => fields.retryMs)).toEqual([undefined, 15_000, 30_000]);
   });
 
   it('knows whether the stream is open', async () => {
@@ -185,10 +226,13 @@ describe('Telemetry', () => {
     observed.telemetry.streamOpened('slot_1');
     expect(await observed.values('stream_open')).toEqual(['1']);
     expect(observed.telemetry.journal.stream).toMatchObject({ open: true, slot: 'slot_1' });
-    observed.telemetry.streamEnded(new RelayError('replication_failed', 'broke'));
+    observed.telemetry.streamEnded(new RelayError('replication_failed', 'broke'), 100);
     expect(await observed.values('stream_open')).toEqual(['0']);
     expect(await observed.values('stream_ends_total')).toEqual(['{code="replication_failed"} 1']);
-    expect(observed.telemetry.journal.stream).toMatchObject({ open: false, slot: null });
+    const why = { error: { code: 'replication_failed', message: 'broke' } };
+    expect(observed.telemetry.journal.stream).toMatchObject({ open: false, slot: null, ...why });
+    observed.telemetry.streamOpened('slot_2');
+    expect(observed.telemetry.journal.stream).toMatchObject({ open: true, slot: 'slot_2', error: null });
   });
 
   it('keeps the last twenty errors, newest first, one for those that repeat', () => {

@@ -222,15 +222,22 @@ describe('slot names', () => {
 describe('errors', () => {
   const refusal = (code: string): Error => Object.assign(new Error('no'), { code });
 
-  test.each(['55000', '53400', '53300', '42501', '08P01', '42601', '28000', '28P01', '0A000'])(
-    '%s: not to be had before somebody mends something, with a remedy of its own',
-    (state) => {
-      const error = replicationError(refusal(state), 'opening', 'relay');
-      const general = new RelayError('replication_unavailable', '');
-      expect(error).toMatchObject({ code: 'replication_unavailable' });
-      expect(error.remedy).not.toBe(general.remedy);
-    },
-  );
+  test.each([
+    ['55000', 'replication_wal_level'],
+    ['53400', 'replication_exhausted'],
+    ['53300', 'replication_exhausted'],
+    ['42501', 'replication_denied'],
+    ['28000', 'replication_denied'],
+    ['28P01', 'replication_denied'],
+    ['08P01', 'replication_indirect'],
+    ['42601', 'replication_indirect'],
+    ['42704', 'replication_publication'],
+    ['0A000', 'replication_unavailable'],
+  ] as const)('%s: %s, before somebody mends something, with a remedy of its own', (state, code) => {
+    const error = replicationError(refusal(state), 'opening', 'relay');
+    expect(error).toMatchObject({ code, class: 'configuration' });
+    expect(error.remedy).not.toBe(new RelayError(code, '').remedy);
+  });
 
   test.each(['55P03', '57014', '57P01', 'XX000', 'ECONNRESET'])('%s: failed this time', (code) => {
     expect(replicationError(refusal(code), 'opening', 'relay').code).toBe('replication_failed');

@@ -7,6 +7,7 @@ import type { SqlSession } from '../../postgres/session.ts';
 interface Coverage {
   readonly inserts: boolean;
   readonly covered: boolean;
+  readonly filtered: boolean;
   /** The published columns; null before 15, which publishes all. */
   readonly columns: readonly string[] | null;
   readonly generated: readonly string[];
@@ -17,16 +18,17 @@ interface Coverage {
 const VERSION_PUBLISHING_GENERATED = 180_000;
 
 /**
- * Makes sure that the publication exists and carries inserts into the table with all columns that are read. From
+ * Makes sure that the publication exists and carries all inserts into the table, with all columns that are read. From
  * Postgres 18 on a publication that is missing is no error for a walsender: it sends nothing. One statement, since it is
  * asked again every few seconds; `outbox-relay check` examines more.
  *
- * @throws RelayError `replication_unavailable`, with the statement that mends it
+ * @throws RelayError `replication_publication`, with the statement that mends it
  */
 export async function assertPublished(session: SqlSession, table: OutboxTable, publication: string): Promise<void> {
   const [coverage] = await session.query<Coverage>('examining the publication', {
     text: `SELECT p.pubinsert AS inserts,
             t.tablename IS NOT NULL AS covered,
+            to_jsonb(t) ->> 'rowfilter' IS NOT NULL AS filtered,
             NULLIF(to_jsonb(t) -> 'attnames', 'null') AS columns,
             ARRAY(SELECT a.attname::text
                     FROM pg_attribute a
@@ -41,7 +43,7 @@ export async function assertPublished(session: SqlSession, table: OutboxTable, p
   });
   const fault = faultOf(coverage, table, publication);
   if (fault === null) return;
-  throw new RelayError('replication_unavailable', `publication ${publication}: ${fault.problem}`, {
+  throw new RelayError('replication_publication', `publication ${publication}: ${fault.problem}`, {
     remedy: fault.remedy,
   });
 }
@@ -66,11 +68,13 @@ function faultOf(coverage: Coverage | undefined, table: OutboxTable, publication
       remedy: `ALTER PUBLICATION ${name} ADD TABLE ${target}; and where the table is partitioned: ALTER PUBLICATION ${name} SET (publish_via_partition_root = true);`,
     };
   }
+  const anew = `ALTER PUBLICATION ${name} DROP TABLE ${target}; ALTER PUBLICATION ${name} ADD TABLE ${target};`;
+  if (coverage.filtered) return { problem: `has a row filter for ${target}`, remedy: anew };
   const unpublished = unpublishedColumns(coverage, table);
   if (unpublished.length === 0) return null;
   return {
     problem: `leaves columns of ${target} out that the relay reads: ${unpublished.join(', ')}`,
-    remedy: `ALTER PUBLICATION ${name} DROP TABLE ${target}; ALTER PUBLICATION ${name} ADD TABLE ${target}; generated columns are published from Postgres 18 on, with (publish_generated_columns = stored).`,
+    remedy: `${anew} generated columns are published from Postgres 18 on, with (publish_generated_columns = stored).`,
   };
 }
 

@@ -28,7 +28,7 @@ const REMEDY =
  * Makes sure that the walsender and the SQL session are on the same primary: what is read from the table of one server
  * says nothing about the log of another. A failover between the two connections is found so, too.
  *
- * @throws RelayError `replication_unavailable` when they are not
+ * @throws RelayError `replication_indirect` when they are not
  */
 export async function assertSameServer(
   session: SqlSession,
@@ -45,7 +45,7 @@ export async function assertSameServer(
   const problem = observed === undefined ? 'no answer' : difference(observed, walsender);
   if (problem === null) return;
   const message = `the replication session and the SQL session are not on the same primary: ${problem}`;
-  throw new RelayError('replication_unavailable', message, { remedy: REMEDY });
+  throw new RelayError('replication_indirect', message, { remedy: REMEDY });
 }
 
 function difference(sql: Observed, walsender: ServerIdentity): string | null {

@@ -1,16 +1,17 @@
 import type pg from 'pg';
 import type { Stream, StreamListener, StreamSource } from '../../core/capture.ts';
 import { RelayError } from '../../core/errors.ts';
-import type { SlotSample } from '../../core/status.ts';
+import type { SlotObserver } from '../../core/status.ts';
 import type { OutboxTable } from '../../core/table.ts';
 import { connectReplication, destroyConnection, type PostgresOptions } from '../../postgres/connection.ts';
 import { SqlSession } from '../../postgres/session.ts';
 import { succeedsWithin } from './deadline.ts';
 import { assertPublished } from './publication-coverage.ts';
 import { assertUnchanged, publicationIdentity } from './publication-identity.ts';
-import { LONG_TRANSACTIONS_REMEDY, replicationError } from './replication-error.ts';
+import { endedByServer, LONG_TRANSACTIONS_REMEDY, replicationError, waitedTooLong } from './replication-error.ts';
 import { assertSameServer, identifySystem } from './same-server.ts';
 import { createSlot, endSlot, newSlotName } from './slot.ts';
+import { SlotWaits } from './slot-waits.ts';
 import { streamTimings, type StreamTimings } from './stream-timing.ts';
 import { WalWatch } from './wal-watch.ts';
 import { WalsenderStream } from './walsender-stream.ts';
@@ -34,23 +35,26 @@ export interface StreamOptions {
   readonly watchIntervalMs?: number;
   /** `wal_sender_timeout` of the session, in milliseconds. @default 30000, as every replication session has it */
   readonly walSenderTimeoutMs?: number;
-  /** Told at each look at the slot; must not throw. */
-  readonly onSlotSample?: (sample: SlotSample) => void;
+  readonly observer?: SlotObserver;
 }
 
 const DEFAULT_WATCH_INTERVAL_MS = 2000;
 /** A look at the slot is quick, or something is wrong. */
 const WATCH_TIMEOUT_MS = 10_000;
+/** For finding out whether the server has invalidated a slot, in milliseconds. */
+const EXPLAIN_MS = 500;
 /** For ending a walsender that may not notice that its client is gone, in milliseconds. */
 const END_SLOT_MS = 500;
 const CLOSE_SESSION_MS = 250;
+const NOBODY: SlotObserver = { sampled: () => undefined, waits: () => undefined, nearBudget: () => undefined };
 
 /** The log lane: streams by temporary slots of Postgres's logical replication. */
 export function streamSource(options: StreamOptions): StreamSource {
+  const waits = new SlotWaits();
   return {
     open: async (listener, signal) => {
       try {
-        return await new Opening(options, listener, signal).open();
+        return await new Opening(options, waits, listener, signal).open();
       } catch (error) {
         throw replicationError(error, 'opening a replication stream', options.postgres.user);
       }
@@ -61,12 +65,14 @@ export function streamSource(options: StreamOptions): StreamSource {
 /** One attempt at a stream: a new slot name, new connections. */
 class Opening {
   readonly #options: StreamOptions;
+  readonly #waits: SlotWaits;
   readonly #listener: StreamListener;
   readonly #signal: AbortSignal;
   readonly #slotName: string;
 
-  constructor(options: StreamOptions, listener: StreamListener, signal: AbortSignal) {
+  constructor(options: StreamOptions, waits: SlotWaits, listener: StreamListener, signal: AbortSignal) {
     this.#options = options;
+    this.#waits = waits;
     this.#listener = listener;
     this.#signal = signal;
     this.#slotName = newSlotName(options.slotPrefix, options.shard);
@@ -81,26 +87,29 @@ class Opening {
       walsender = await connectReplication(postgres, 'stream', this.#signal);
       return await this.#inTime(this.#converse(walsender, session, watch), watch);
     } catch (error) {
+      const failure = waitedTooLong(error) ? (watch.waiting ?? error) : error;
       if (walsender !== null) destroyConnection(walsender);
       await this.#release(session, watch, walsender !== null);
-      throw error;
+      throw failure;
     }
   }
 
   #watch(session: SqlSession): WalWatch {
-    const { table, publication, walBudgetBytes, watchIntervalMs, onSlotSample } = this.#options;
+    const { table, publication, walBudgetBytes, watchIntervalMs, slotTimeoutMs, observer } = this.#options;
     return new WalWatch(session, {
       slotName: this.#slotName,
       table,
       publication,
       budgetBytes: walBudgetBytes,
-      intervalMs: watchIntervalMs ?? DEFAULT_WATCH_INTERVAL_MS,
-      onSample: (sample) => onSlotSample?.(sample),
+      // so often that what the creation waits for has been seen before it is given up
+      intervalMs: Math.min(watchIntervalMs ?? DEFAULT_WATCH_INTERVAL_MS, slotTimeoutMs / 2),
+      waits: this.#waits,
+      observer: observer ?? NOBODY,
     });
   }
 
   async #converse(walsender: pg.Client, session: SqlSession, watch: WalWatch): Promise<Stream> {
-    const { table, publication, maxTransactionBytes, postgres } = this.#options;
+    const { table, publication, maxTransactionBytes } = this.#options;
     const published = await publicationIdentity(session, publication);
     await assertPublished(session, table, publication);
     const identity = await identifySystem(walsender);
@@ -118,12 +127,20 @@ class Opening {
       timings,
       listener: this.#listener,
       examinePublication: () => assertUnchanged(session, publication, published),
-      explain: (error) => replicationError(error, 'streaming the log', postgres.user),
+      explain: (error) => this.#explain(error, watch),
       release: (slotMayRemain) => this.#release(session, watch, slotMayRemain),
     });
     await stream.start();
     void watch.trouble.then((error) => stream.fail(error));
     return stream;
+  }
+
+  #explain(error: unknown, watch: WalWatch): RelayError | Promise<RelayError> {
+    const explained = replicationError(error, 'streaming the log', this.#options.postgres.user);
+    if (!endedByServer(error)) return explained;
+    let found: RelayError | null = null;
+    const asked = watch.invalidation().then((invalidation) => (found = invalidation));
+    return succeedsWithin(EXPLAIN_MS, asked).then(() => found ?? explained);
   }
 
   async #timings(walsender: pg.Client): Promise<StreamTimings> {
@@ -142,7 +159,7 @@ class Opening {
     let timer: NodeJS.Timeout | undefined;
     let giveUp: (() => void) | undefined;
     const interrupted = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(tookTooLong(slotTimeoutMs)), slotTimeoutMs);
+      timer = setTimeout(() => reject(watch.waiting ?? tookTooLong(slotTimeoutMs)), slotTimeoutMs);
       giveUp = () => reject(givenUp());
       if (signal.aborted) giveUp();
       else signal.addEventListener('abort', giveUp, { once: true });

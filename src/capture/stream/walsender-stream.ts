@@ -28,8 +28,8 @@ export interface WalsenderStreamParts {
   readonly listener: StreamListener;
   /** Rejects when the publication is not what it was when the stream was opened. */
   readonly examinePublication: () => Promise<void>;
-  /** What went wrong with the conversation, as an error for the relay. */
-  readonly explain: (error: unknown) => RelayError;
+  /** What went wrong with the conversation, as an error for the relay. May have to be asked for; never rejects. */
+  readonly explain: (error: unknown) => RelayError | Promise<RelayError>;
   /**
    * Releases what belongs to the stream beside the walsender, within about a second.
    *
@@ -115,12 +115,14 @@ export class WalsenderStream implements Stream {
     // Whoever waits for start() hears of it there, and cleans up.
     if (phase === 'starting') return;
     destroyConnection(this.#parts.walsender);
+    const explained = this.#parts.explain(error);
     this.#released ??= this.#parts.release(true);
-    const tell = (): void => {
-      if (!this.#closed) this.#parts.listener.ended(this.#parts.explain(error));
+    const tell = (reason: RelayError): void => {
+      if (!this.#closed) this.#parts.listener.ended(reason);
     };
-    if (phase === 'live' || phase === 'examining') tell();
-    else setImmediate(tell);
+    if (explained instanceof Promise) void explained.then((reason) => setImmediate(tell, reason));
+    else if (phase === 'live' || phase === 'examining') tell(explained);
+    else setImmediate(tell, explained);
   }
 
   close(): Promise<void> {
