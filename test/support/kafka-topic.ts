@@ -22,6 +22,14 @@ export function createTopic(brokers: string, topic: string, partitions = 3): Pro
   });
 }
 
+/** Deletes a topic and resolves when the brokers do not know it any more. */
+export function deleteTopic(brokers: string, topic: string): Promise<void> {
+  return withAdmin(brokers, async (admin) => {
+    await admin.deleteTopics({ topics: [topic] });
+    await until(async () => !(await admin.listTopics()).includes(topic), { what: `the end of ${topic}` });
+  });
+}
+
 /** Lets a topic take messages of up to so many bytes. */
 export function setMaxMessageBytes(brokers: string, topic: string, bytes: number): Promise<void> {
   return withAdmin(brokers, async (admin) => {
