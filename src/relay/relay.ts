@@ -72,7 +72,7 @@ export class Relay {
     this.#options = options;
     const { router, telemetry, parkedStore, mayPublish } = parts;
     this.stream = new StreamHub(parts.streamSource, router, telemetry, options.stream);
-    this.#settling = new Settling(parts.settler, telemetry.settling);
+    this.#settling = new Settling(parts.settler, telemetry.settling, mayPublish);
     const share = parts.destinations.length;
     this.destinations = parts.destinations.map(({ name, publisher, reader, onSession }) => {
       const destination = new Destination(

@@ -41,6 +41,7 @@ const VISIBILITY_BACKOFF = { baseMs: 10, maxMs: 100 };
 export class Settling {
   readonly #settler: Settler;
   readonly #observer: SettlingObserver;
+  readonly #leads: () => boolean;
   #queue: SettlingRow[] = [];
   #invisible: SettlingRow[] = [];
   #locked: SettlingRow[] = [];
@@ -52,9 +53,14 @@ export class Settling {
   #unsettled = 0;
   #idle: (() => void)[] = [];
 
-  constructor(settler: Settler, observer: SettlingObserver) {
+  /**
+   * @param leads whether this instance still leads; once it does not, nothing more is deleted, and what is gone has been
+   *   deleted by the next leader
+   */
+  constructor(settler: Settler, observer: SettlingObserver, leads: () => boolean) {
     this.#settler = settler;
     this.#observer = observer;
+    this.#leads = leads;
   }
 
   /** Rows waiting for their deletion, those in the running statement included. */
@@ -83,7 +89,7 @@ export class Settling {
   }
 
   #pump(): void {
-    if (this.#busy || this.#stopped) return;
+    if (this.#busy || this.#stopped || !this.#leads()) return;
     const batch = this.#nextBatch();
     if (batch.length === 0) return;
     this.#busy = true;
@@ -100,7 +106,7 @@ export class Settling {
   }
 
   async #settle(batch: readonly SettlingRow[]): Promise<void> {
-    for (let attempt = 0; !this.#stopped; attempt++) {
+    for (let attempt = 0; !this.#stopped && this.#leads(); attempt++) {
       try {
         const result = await this.#settler.settle(batch);
         this.#finish(batch, result, attempt > 0);
@@ -116,7 +122,7 @@ export class Settling {
     const { notYetVisible, missing, locked, blocked } = result;
     const kept = new Set<SettlingRow>([...notYetVisible, ...locked, ...blocked]);
     for (const row of batch) if (!kept.has(row)) row.owner.settled(row);
-    const foreign = inDoubt ? 0 : missing.length;
+    const foreign = inDoubt || !this.#leads() ? 0 : missing.length;
     if (foreign > 0) this.#observer.missing(foreign);
     this.#observer.deleted(batch.length - kept.size - foreign);
     this.#unsettled -= batch.length - notYetVisible.length - locked.length;

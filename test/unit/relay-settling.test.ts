@@ -31,7 +31,7 @@ describe('settling', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
-  function settling(settler: Settler) {
+  function settling(settler: Settler, leads: () => boolean = () => true) {
     const told = { deleted: 0, notYetVisible: 0, missing: 0, failed: 0 };
     const observer = {
       deleted: (rows: number) => (told.deleted += rows),
@@ -45,7 +45,7 @@ describe('settling', () => {
       settled: ({ position }) => settled.push(position),
       deletionBlocked: (error) => blocked.push(error),
     };
-    return { settling: new Settling(settler, observer), owner, told, settled, blocked };
+    return { settling: new Settling(settler, observer, leads), owner, told, settled, blocked };
   }
 
   const rows = (...positions: number[]): PublishedRow[] =>
@@ -128,5 +128,21 @@ describe('settling', () => {
     await subject.whenIdle();
     expect(blocked.map(({ code }) => code)).toEqual(['delete_blocked']);
     expect(settled).toEqual([2n]);
+  });
+
+  it('deletes nothing after leadership is lost, and blames nobody for rows that are gone by then', async () => {
+    let leads = true;
+    const lost: Answer = (given) => {
+      leads = false;
+      return { deleted: 0, missing: given };
+    };
+    const settler = new ScriptedSettler(lost);
+    const { settling: subject, owner, told } = settling(settler, () => leads);
+    subject.push(rows(1), owner);
+    await vi.advanceTimersByTimeAsync(1_000);
+    subject.push(rows(2), owner);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(settler.statements).toEqual([[1n]]);
+    expect([told.missing, subject.unsettled]).toEqual([0, 1]);
   });
 });
