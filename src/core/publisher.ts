@@ -2,8 +2,14 @@ import type { RelayError } from './errors.ts';
 import type { Finding } from './finding.ts';
 import type { Address, OutgoingMessage } from './message.ts';
 
-/** What a publisher session tells the relay. Called synchronously; must not throw. */
+/** What a publisher session tells, and asks, the relay. Called synchronously; must not throw. */
 export interface PublisherListener {
+  /**
+   * Asked right before anything is written to the broker. False: this instance may not publish any more (another may
+   * lead by now, e.g. after this process was stopped for longer than its lease). The session then sends nothing and
+   * fails with `leadership_lost`.
+   */
+  maySend(): boolean;
   /** The broker has stored these durably (Kafka: acks=all; RabbitMQ: confirmed and not returned). */
   acknowledged(messages: readonly OutgoingMessage[]): void;
   /**

@@ -1,10 +1,18 @@
 import type pg from 'pg';
 import { backoffDelay } from '../core/backoff.ts';
 import { RelayError } from '../core/errors.ts';
-import { closeConnection, connectionLost, connectSql, type PostgresOptions } from '../postgres/connection.ts';
+import {
+  closeConnection,
+  connectionLost,
+  connectSql,
+  sessionPlace,
+  type PostgresOptions,
+  type SessionPlace,
+} from '../postgres/connection.ts';
 import { withinDeadline } from '../postgres/deadline.ts';
 import { postgresError } from '../postgres/error.ts';
 import { beginEpoch, renew, tryLock, type LeaseKey } from './lease.ts';
+import { Tenure } from './tenure.ts';
 
 /** How an instance stands for election. */
 export interface ElectionOptions extends LeaseKey {
@@ -19,8 +27,15 @@ export interface ElectionOptions extends LeaseKey {
 export interface Term {
   /** Grows with every term, over all instances. */
   readonly epoch: bigint;
+  /** Where the leader's session is, and all others of the term have to be. */
+  readonly place: SessionPlace;
   /** Aborted, with a RelayError as its reason, as soon as leadership is lost or in doubt: publishing must stop at once. */
   readonly lost: AbortSignal;
+  /**
+   * Whether this instance may publish at this very moment; to be asked before each send. A process that was stopped for
+   * longer than its lease finds out by it, before any timer or answer has told.
+   */
+  readonly mayPublish: () => boolean;
 }
 
 /** Who is told how the election goes. */
@@ -36,6 +51,7 @@ export interface ElectionObserver {
 interface Elected {
   readonly client: pg.Client;
   readonly epoch: bigint;
+  readonly tenure: Tenure;
 }
 
 /** How often a waiting instance asks for the lock: most of the time that a takeover takes. */
@@ -47,7 +63,8 @@ const RETRY = { baseMs: 200, maxMs: 5_000 };
  *
  * The lock belongs to a session of its own. The server ends that session when it hears nothing from it for the length of
  * the lease (`idle_session_timeout`), so that an instance that is stopped or cut off loses the lock without anybody's
- * doing; the instance itself gives up earlier, when a renewal has not been answered after two thirds of the lease.
+ * doing; the instance itself gives up earlier, when a renewal has not been answered after two thirds of the lease, and
+ * asks its {@link Tenure} before each send.
  *
  * @throws what `lead` throws
  */
@@ -82,10 +99,9 @@ async function elect(
   try {
     for (let told = false; !signal.aborted; told = true) {
       if (await withinDeadline(client, options.leaseMs, tryLock(client, options))) {
-        return {
-          client,
-          epoch: await withinDeadline(client, options.leaseMs, beginEpoch(client, options, options.holder)),
-        };
+        const tenure = new Tenure(options.leaseMs, performance.now());
+        const epoch = await withinDeadline(client, options.leaseMs, beginEpoch(client, options, options.holder));
+        return { client, epoch, tenure };
       }
       if (!told) observer.waiting();
       await sleep(Math.min(ASK_MS, options.leaseMs / 3), signal);
@@ -100,7 +116,7 @@ async function elect(
 
 /** Leads while the lease is renewed. The lock is given back only when `lead` has settled. */
 async function serve(
-  { client, epoch }: Elected,
+  { client, epoch, tenure }: Elected,
   options: ElectionOptions,
   observer: ElectionObserver,
   lead: (term: Term) => Promise<void>,
@@ -116,11 +132,15 @@ async function serve(
     lost.abort(loss);
   };
   void connectionLost(client).then(lose);
-  const renewing = keepRenewing(client, options, epoch, ended.signal).catch((error: unknown) =>
+  const renewing = keepRenewing({ client, epoch, tenure }, options, ended.signal).catch((error: unknown) =>
     lose(postgresError(error, 'renewing the lease')),
   );
+  const mayPublish = (): boolean => {
+    if (!tenure.held) lose(new RelayError('leadership_lost', 'the lease was not renewed in time'));
+    return !lost.signal.aborted;
+  };
   try {
-    await lead({ epoch, lost: lost.signal });
+    await lead({ epoch, place: sessionPlace(client), lost: lost.signal, mayPublish });
   } finally {
     ended.abort();
     await renewing;
@@ -129,16 +149,17 @@ async function serve(
 }
 
 async function keepRenewing(
-  client: pg.Client,
+  { client, epoch, tenure }: Elected,
   options: ElectionOptions,
-  epoch: bigint,
   ended: AbortSignal,
 ): Promise<void> {
   for (;;) {
     await sleep(options.leaseMs / 3, ended);
     if (ended.aborted) return;
+    const askedAt = performance.now();
     const renewed = await withinDeadline(client, options.leaseMs / 3, renew(client, options, epoch));
     if (!renewed) throw new RelayError('leadership_lost', 'another instance has begun a later epoch');
+    tenure.renewed(askedAt);
   }
 }
 

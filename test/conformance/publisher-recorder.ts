@@ -14,7 +14,13 @@ export class PublisherRecorder implements PublisherListener {
   calls = 0;
   /** Called in the middle of a refusal. */
   onRefused: (message: OutgoingMessage) => void = () => undefined;
+  /** What is answered when the session asks before it sends. */
+  mayPublish = true;
   readonly #waiting = new Set<() => void>();
+
+  maySend(): boolean {
+    return this.mayPublish;
+  }
 
   acknowledged(messages: readonly OutgoingMessage[]): void {
     this.acked.push(...messages);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Producer, stringSerializers } from '@platformatic/kafka';
 import amqp from 'amqplib';
 import pg from 'pg';
@@ -35,12 +36,19 @@ function trySending(brokers: readonly string[], topic: string, values: readonly 
     retries: false,
   });
   const messages = values.map((value) => ({ topic, key: value, value, headers: { id: `id-${value}` } }));
-  return producer.send({ messages }).finally(() => producer.close());
+  // The library may forget a request to a broker that has just gone.
+  const forgotten = delay(10 * SECOND, undefined, { ref: false }).then(() => {
+    throw new Error('the client gave no answer');
+  });
+  return Promise.race([producer.send({ messages }), forgotten]).finally(() => void producer.close());
 }
 
 /** Again while the cluster has no leader or coordinator yet. */
 async function send(brokers: readonly string[], topic: string, values: readonly string[]): Promise<void> {
-  await until(() => trySending(brokers, topic, values).then(() => true), { what: `the records in ${topic}` });
+  await until(() => trySending(brokers, topic, values).then(() => true), {
+    what: `the records in ${topic}`,
+    timeoutMs: 60 * SECOND,
+  });
 }
 
 describeWithService('postgres', 'the shared Postgres', () => {

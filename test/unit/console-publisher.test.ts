@@ -46,6 +46,11 @@ class Listener implements PublisherListener {
   readonly failures: RelayError[] = [];
   #heard: (() => void)[] = [];
 
+  mayPublish = true;
+
+  maySend(): boolean {
+    return this.mayPublish;
+  }
   acknowledged(messages: readonly OutgoingMessage[]): void {
     this.ids.push(...messages.map(({ row }) => row.id));
     this.#wake();

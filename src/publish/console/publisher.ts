@@ -3,6 +3,7 @@ import { RelayError } from '../../core/errors.ts';
 import type { Finding } from '../../core/finding.ts';
 import type { OutgoingMessage } from '../../core/message.ts';
 import type { Publisher, PublisherListener, PublisherSession } from '../../core/publisher.ts';
+import { assertMaySend, notLeading } from '../fence.ts';
 import { messageLine } from './line.ts';
 
 /** Messages in one write. */
@@ -63,6 +64,7 @@ class ConsoleSession implements PublisherSession {
   publishOne(message: OutgoingMessage): Promise<void> {
     const { signal } = this.#closing;
     if (signal.aborted) return Promise.reject(sessionClosed());
+    if (!this.#listener.maySend()) return Promise.reject(notLeading());
     return new Promise((resolve, reject) => {
       const closed = (): void => reject(sessionClosed());
       signal.addEventListener('abort', closed, { once: true });
@@ -91,6 +93,7 @@ class ConsoleSession implements PublisherSession {
       while (this.#queue.length > 0) {
         const batch = this.#queue.slice(0, BATCH);
         this.#queue = this.#queue.slice(BATCH);
+        assertMaySend(this.#listener);
         await this.#write(batch);
         if (!this.#closing.signal.aborted) this.#listener.acknowledged(batch);
       }

@@ -25,7 +25,7 @@ export async function until<T>(
   let lastError: unknown;
   do {
     try {
-      const answer = await ask();
+      const answer = await answerBy(deadline, ask);
       if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
       lastError = undefined;
     } catch (error) {
@@ -38,4 +38,18 @@ export async function until<T>(
   throw new Error(`waited ${timeoutMs} ms for ${options.what}${reason}${details ? `\n${details}` : ''}`, {
     cause: lastError,
   });
+}
+
+/** A question that is never answered, as to a client that forgot a request, must not outlast the deadline. */
+async function answerBy<T>(deadline: number, ask: () => T | Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const silence = delay(Math.max(0, deadline - performance.now()), undefined, { signal: late.signal }).then(() => {
+    throw new Error('no answer to the last question');
+  });
+  try {
+    return await Promise.race([ask(), silence]);
+  } finally {
+    late.abort();
+    silence.catch(() => undefined);
+  }
 }
