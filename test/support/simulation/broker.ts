@@ -99,6 +99,7 @@ class SimulatedSession implements PublisherSession {
   }
 
   async publishOne(message: OutgoingMessage): Promise<void> {
+    if (!this.#listener.maySend()) throw new RelayError('leadership_lost', 'simulated');
     await this.#gate.call(() => this.#broker.receiveDeadLetter(message));
     if (this.#closed) throw new RelayError('broker_unreachable', 'simulated');
   }
@@ -116,6 +117,8 @@ class SimulatedSession implements PublisherSession {
       const batch = this.#queue.splice(0, 1 + this.#broker.random.below(8)).filter((message) => !this.#hold(message));
       if (batch.length === 0) continue;
       try {
+        // what has got past this may leave later: it is in the buffers of a connection
+        if (!this.#listener.maySend()) throw new RelayError('leadership_lost', 'simulated');
         const { refused } = await this.#gate.call(() => this.#broker.receive(batch));
         if (!this.#closed) this.#heard(batch, refused);
       } catch (error) {

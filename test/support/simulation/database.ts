@@ -104,7 +104,7 @@ export class SimulatedDatabase {
   }
 
   rollback(transaction: Transaction): void {
-    this.#end(transaction);
+    if (!transaction.ended) this.#end(transaction);
   }
 
   async commit(transaction: Transaction, style: CommitStyle): Promise<void> {

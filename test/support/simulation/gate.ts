@@ -11,6 +11,7 @@ export class Gate {
   /** What waits at the border of a process that is stopped (SIGSTOP) or cut off from its network. */
   #waiting: (() => void)[] | null = null;
   #shut = false;
+  #deposed = false;
 
   /** @param trigger what happens to the process, and right before which crossing; null: nothing */
   constructor(trigger: Trigger | null) {
@@ -19,6 +20,11 @@ export class Gate {
 
   get shut(): boolean {
     return this.#shut;
+  }
+
+  /** Whether another process leads, and has waited for the lease of this one to end by anybody's clock. */
+  get deposed(): boolean {
+    return this.#deposed;
   }
 
   /** A request and its answer. The answer never comes when the process has died. */
@@ -57,6 +63,10 @@ export class Gate {
 
   freeze(): void {
     this.#waiting ??= [];
+  }
+
+  depose(): void {
+    this.#deposed = true;
   }
 
   thaw(): void {

@@ -19,6 +19,8 @@ import { SimulatedSessions, type SimulatedRouting } from './sessions.ts';
 import { Truth, type Verdict } from './truth.ts';
 
 const WRITERS = 4;
+/** Longer than anything takes that is still to come, such as the longest back-off. */
+const DAYS_MS = 3_000;
 const DESTINATIONS = ['first', 'second'] as const;
 
 /**
@@ -124,6 +126,7 @@ class History {
     process?.gate.disarm();
     if (!over || process === null) return process;
     if (end.kind === 'stop') await process.stop();
+    process.gate.depose();
     if (end.kind === 'freeze') void this.#goesOnLater(process);
     return null;
   }
@@ -153,7 +156,7 @@ class History {
     return { process, started: process.start() };
   }
 
-  /** A relay that was stopped does not know that another one leads, and goes on with what it was about, for a while. */
+  /** A relay that was stopped while another one came to lead: what it was about to send still leaves. */
   async #goesOnLater({ gate }: RelayProcess): Promise<void> {
     await pause(this.#random.below(100));
     gate.thaw();
@@ -245,6 +248,7 @@ class History {
    * where the publication has holes, some that it leaves out, which only the audit can find.
    */
   async #streamsOn(): Promise<boolean> {
+    await pause(DAYS_MS);
     this.#database.age();
     await this.#write(3);
     if (this.#plan.disasters.includes('hole')) {

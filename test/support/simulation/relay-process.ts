@@ -99,8 +99,7 @@ export class RelayProcess {
         parkedStore: store,
         auditor: store,
         telemetry: noTelemetry(onStragglers),
-        // not even the lease is relied upon: two at once may duplicate, and nothing worse
-        mayPublish: () => true,
+        mayPublish: () => !this.gate.deposed,
       },
       { ...OPTIONS, memoryBytes },
     );

@@ -1,3 +1,4 @@
+import { RelayError } from '../../../src/core/errors.ts';
 import { seesTransaction } from '../../../src/core/snapshot.ts';
 import type { Lsn } from '../../../src/core/lsn.ts';
 import type { RowRef } from '../../../src/core/row.ts';
@@ -55,6 +56,7 @@ export class SimulatedStore implements Settler, ParkedStore, Auditor {
   park(marks: readonly ParkedMark[]): Promise<void> {
     const { parkFails } = this.#sessions.faults();
     return this.#statement('parking', parkFails, () => {
+      if (this.#sessions.gate.deposed) throw new RelayError('leadership_lost', 'simulated');
       for (const mark of marks) this.#sessions.marks.set(mark.id, mark);
     });
   }
