@@ -106,6 +106,7 @@ export function publisherSuite(harness: PublisherHarness): void {
   describe('what is stored', () => contentTests(harness));
   describe('refused messages', () => refusalTests(harness));
   describe('single messages', () => singleTests(harness));
+  describe('an instance that may not publish any more', () => fenceTests(harness));
   describe('a broker in trouble', () => faultTests(harness));
 }
 
@@ -246,6 +247,21 @@ function singleTests(harness: PublisherHarness): void {
       await recorder.ackedCount(1);
       await session.publishOne(outgoing(target));
       expect(recorder.refusals).toEqual([]);
+    }));
+}
+
+function fenceTests(harness: PublisherHarness): void {
+  test('sends nothing, and its session fails: neither in order nor as a single message', () =>
+    withSession(harness, async (session, recorder, target) => {
+      session.enqueue([outgoing(target)]);
+      await recorder.ackedCount(1);
+      recorder.mayPublish = false;
+      const single = expect(session.publishOne(outgoing(target))).rejects.toBeInstanceOf(RelayError);
+      session.enqueue([outgoing(target, { key: 'another' })]);
+      await recorder.heard(() => recorder.failures.length > 0, 'the failure');
+      expect(recorder.failures.map(({ code }) => code)).toEqual(['leadership_lost']);
+      await single;
+      expect(await target.readBack()).toHaveLength(1);
     }));
 }
 
