@@ -181,6 +181,11 @@ export const ERROR_CATALOGUE = {
     'Published rows were no longer in the table: somebody else deletes from it.',
     'Only the relay may delete: revoke DELETE and TRUNCATE on the table from all other roles.',
   ),
+  rows_locked: entry(
+    'transient',
+    'Published rows, or the table, are locked by another session, so that they cannot be deleted; tried again every 2 seconds.',
+    "Nothing, unless it goes on: find who holds the lock. SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE wait_event_type = 'Lock'.",
+  ),
   undeleted_limit: entry(
     'transient',
     'So many published rows wait for their deletion that publishing pauses.',

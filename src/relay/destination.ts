@@ -168,7 +168,7 @@ export class Destination {
       this.#since = Date.now();
       this.#reason = { event: event.type, error };
       this.#parts.telemetry.transition(before.name, state.name, event.type, error);
-    }
+    } else if (event.type === 'pass-failed') this.#parts.telemetry.failed(event.error);
     for (const command of commands) this.#execute(command);
     if (needsStream(state) !== needsStream(before)) this.#parts.stream.needsChanged();
   }

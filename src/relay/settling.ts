@@ -148,7 +148,7 @@ export class Settling {
   #tryLocked(rows: readonly SettlingRow[]): void {
     this.#locked.push(...rows);
     const message = `${rows.length} published rows are locked by another session; their deletion is tried again`;
-    this.#observer.failed(new RelayError('postgres_query_failed', message));
+    this.#observer.failed(new RelayError('rows_locked', message));
     if (!this.#lockedTimer.running) this.#lockedTimer.set(LOCKED_RETRY_MS, () => this.#pump());
   }
 

@@ -2,13 +2,12 @@
 import { expect, it, onTestFinished } from 'vitest';
 import type { RelayConfig } from '../support/relay-child.ts';
 import type { RelayOutbox } from '../support/relay-outbox.ts';
-import { startRelay, type RelayProcess } from '../support/relay-process.ts';
+import { startRelay } from '../support/relay-process.ts';
 import { kafkaStage, type KafkaStage } from '../support/relay-stage.ts';
 import { describeWithLauncher, describeWithService } from '../support/service.ts';
 import { type StartedPostgres, type StartedStandby, startPostgres } from '../support/services/postgres.ts';
 import { TcpProxy } from '../support/services/tcp-proxy.ts';
 import { until } from '../support/services/until.ts';
-import { readTopic } from '../support/kafka-reader.ts';
 import { connectAdmin } from '../support/outbox.ts';
 import { account, faults } from '../support/workload/accounting.ts';
 
@@ -64,14 +63,6 @@ describeWithService('kafka', 'when another server becomes the primary', ({ url: 
       await client.end();
     }
 
-    async function keys({ topic }: KafkaStage): Promise<string[]> {
-      return (await readTopic(brokers, topic)).map(({ key }) => key?.toString() ?? '');
-    }
-
-    function untilTold(relay: RelayProcess, code: string): Promise<unknown> {
-      return relay.waitFor(code, ({ lastErrors }) => lastErrors.some((error) => error.code === code));
-    }
-
     it('follows, loses nothing, invents nothing, and has nothing to do with the old one when that comes back', async () => {
       const { primary, standby, proxy, stage } = await prepare({ publishWhen: 'visible' });
       const { outbox } = stage;
@@ -86,7 +77,7 @@ describeWithService('kafka', 'when another server becomes the primary', ({ url: 
       await primary.kill();
       await standby.promote();
       proxy.target = standby;
-      await untilTold(relay, 'postgres_primary_changed');
+      await relay.untilTold('postgres_primary_changed');
       await relay.untilState('streaming');
       await workload.progress(100);
 
@@ -100,7 +91,7 @@ describeWithService('kafka', 'when another server becomes the primary', ({ url: 
       await workload.progress(50);
 
       await standby.stop('fast');
-      await untilTold(relay, 'postgres_stale_primary');
+      await relay.untilTold('postgres_stale_primary');
       await standby.restart();
       await relay.untilState('streaming');
       await workload.progress(50);
@@ -118,7 +109,7 @@ describeWithService('kafka', 'when another server becomes the primary', ({ url: 
       const relay = await startRelay(stage.config);
       await relay.untilState('streaming');
       await insert(primary, outbox, 'before');
-      await until(async () => (await keys(stage)).length === 1, { what: 'the row of before' });
+      await until(async () => (await stage.keys()).length === 1, { what: 'the row of before' });
       await outbox.untilEmpty();
       const sent = await primary.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
       const received = `SELECT FROM pg_stat_replication WHERE replay_lsn >= '${sent[0]!.lsn}'`;
@@ -126,21 +117,21 @@ describeWithService('kafka', 'when another server becomes the primary', ({ url: 
       await standby.promote();
       proxy.target = standby;
       await insert(primary, outbox, 'still there');
-      await until(async () => (await keys(stage)).length === 2, { what: 'the row of the server that it is on' });
+      await until(async () => (await stage.keys()).length === 2, { what: 'the row of the server that it is on' });
 
       await primary.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${outbox.role}' AND application_name LIKE '% settle'`,
       );
       await insert(primary, outbox, 'to be deleted');
-      await untilTold(relay, 'postgres_other_primary');
-      await untilTold(relay, 'postgres_primary_changed');
+      await relay.untilTold('postgres_other_primary');
+      await relay.untilTold('postgres_primary_changed');
       await relay.untilState('streaming');
       await untilAbandoned(primary, outbox);
       await insert(primary, outbox, 'left behind');
       await insert(standby, outbox, 'after');
-      await until(async () => (await keys(stage)).includes('after'), { what: 'the row of the new primary' });
+      await until(async () => (await stage.keys()).includes('after'), { what: 'the row of the new primary' });
       await outbox.untilEmpty();
-      expect(await keys(stage)).not.toContain('left behind');
+      expect(await stage.keys()).not.toContain('left behind');
       expect(await relay.metric('missing_rows_total')).toBe(0);
     }, 180_000);
   });

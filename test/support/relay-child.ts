@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ErrorCode } from '../../src/core/error-catalogue.ts';
 import type { DestinationStateName, InstanceRole, StatusReport } from '../../src/core/status.ts';
 import { type ServiceProcess, spawnService } from './services/child-process.ts';
 import { until } from './services/until.ts';
@@ -121,6 +122,11 @@ export class RelayProcess {
 
   untilRole(role: InstanceRole, timeoutMs?: number): Promise<StatusReport> {
     return this.waitFor(`role ${role}`, (status) => status.role === role, timeoutMs);
+  }
+
+  /** Waits until an error of this code is among the latest. */
+  untilTold(code: ErrorCode, timeoutMs?: number): Promise<StatusReport> {
+    return this.waitFor(code, ({ lastErrors }) => lastErrors.some((error) => error.code === code), timeoutMs);
   }
 
   /** The most memory that the process has ever had resident, in bytes (Linux only). */

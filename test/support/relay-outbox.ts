@@ -72,6 +72,21 @@ export class RelayOutbox {
     };
   }
 
+  /** Inserts rows with the keys `key-1`, `key-2`, ... in one transaction. @param settings statements before it */
+  async insert(rows: number, settings = ''): Promise<void> {
+    const client = await connectAdmin(this.url);
+    try {
+      await client.query(settings);
+      await client.query(
+        `INSERT INTO ${this.table} (aggregatetype, aggregateid, type, payload)
+         SELECT 'order', 'key-' || n, 'sent', '{}' FROM generate_series(1, $1::int) n`,
+        [rows],
+      );
+    } finally {
+      await client.end();
+    }
+  }
+
   /** How many rows are in the table. */
   async size(): Promise<number> {
     const { rows } = await this.#query<{ count: number }>(`SELECT count(*)::int AS count FROM ${this.table}`);

@@ -15,6 +15,8 @@ export interface KafkaStage {
   write(seed: number, options?: Partial<WorkloadOptions>): Promise<Workload>;
   /** What has arrived in the topic so far. */
   arrived(): Promise<WrittenEvent[]>;
+  /** The keys of what has arrived, in the order of each partition. */
+  keys(): Promise<string[]>;
 }
 
 /** An outbox and a topic of their own, and the configuration that joins them. */
@@ -36,5 +38,6 @@ export async function kafkaStage(
     }),
     write: (seed, options) => startWorkload({ url: databaseUrl, outbox: outbox.name, seed, ...options }),
     arrived: async () => eventsInTopic(await readTopic(brokers, topic)),
+    keys: async () => (await readTopic(brokers, topic)).map(({ key }) => key?.toString() ?? ''),
   };
 }
