@@ -99,7 +99,14 @@ describeWithLauncher(
 
     it.each([
       { what: 'stands still (SIGSTOP)', begin: () => broker.pause(), end: () => broker.resume() },
-      { what: 'answers, and no answer comes', begin: () => proxy.blackhole(['responses']), end: () => proxy.heal() },
+      {
+        what: 'answers, and no answer comes',
+        begin: () => {
+          proxy.blackhole(['responses']);
+          return Promise.resolve();
+        },
+        end: () => proxy.heal(),
+      },
     ])(
       '$what',
       async ({ begin, end }) => {
