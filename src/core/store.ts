@@ -1,7 +1,7 @@
 /** The outbox table as the relay writes to it: deletions, parked rows, the audit. */
 import type { Lsn } from './lsn.ts';
 import type { Address } from './message.ts';
-import type { RowRef } from './row.ts';
+import type { OutboxRow, RowRef } from './row.ts';
 
 /** A published row that is to be deleted. */
 export interface PublishedRow extends RowRef {
@@ -77,14 +77,20 @@ export interface ParkedStore {
 export interface Auditor {
   /**
    * Whether rows that wait behind a parked key of the destination are left out. Not so when the key is a template that
-   * SQL cannot compute; the destination is then not audited while a key of it is parked.
+   * SQL cannot compute; then {@link rows} are asked for.
    */
   leavesOutParkedKeys(destination: string): boolean;
   /**
-   * The destination's rows now in the table, lowest position first, without parked rows and keys, at most `limit`; with
-   * the insert position of the log, read after them.
+   * The destination's rows now in the table, lowest position first, without parked rows and keys, at most `limit`, from
+   * behind position `after` on if it is not null; with the insert position of the log, read after them.
    */
-  look(destination: string, limit: number): Promise<{ readonly present: readonly RowRef[]; readonly insertLsn: Lsn }>;
+  look(
+    destination: string,
+    limit: number,
+    after: bigint | null,
+  ): Promise<{ readonly present: readonly RowRef[]; readonly insertLsn: Lsn }>;
   /** Which of these are still there, parked rows and keys left out again. */
   stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]>;
+  /** Those of these rows that are still there, with all that is read of them. */
+  rows(refs: readonly RowRef[]): Promise<readonly OutboxRow[]>;
 }

@@ -1,9 +1,10 @@
 import { RelayError } from '../core/errors.ts';
 import { type Lsn, parseLsn } from '../core/lsn.ts';
-import type { RowRef } from '../core/row.ts';
+import type { OutboxRow, RowRef } from '../core/row.ts';
 import type { Auditor } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { columnReference, textExpression } from './column-text.ts';
+import { quoteTable } from './identifier.ts';
 import type { SqlSession } from './session.ts';
 import { fromUnpublished, type RowFilters } from './unpublished-rows.ts';
 
@@ -28,26 +29,54 @@ export class PostgresAuditor implements Auditor {
   async look(
     destination: string,
     limit: number,
+    after: bigint | null = null,
   ): Promise<{ readonly present: readonly RowRef[]; readonly insertLsn: Lsn }> {
-    const present = await this.#read(destination, '', `LIMIT ${limit}`);
+    const behind = after === null ? '' : `AND ${columnReference(this.#table.position)} > ${after}`;
+    const present = await this.#read(destination, behind, `LIMIT ${limit}`);
     // In a statement of its own: what the first one saw has then committed below this position.
-    const [after] = await this.#session.query<{ lsn: string }>(
+    const [inserted] = await this.#session.query<{ lsn: string }>(
       DOING,
       'SELECT pg_current_wal_insert_lsn()::text AS lsn',
     );
-    if (after === undefined) throw new RelayError('internal', 'pg_current_wal_insert_lsn() returned nothing');
-    return { present, insertLsn: parseLsn(after.lsn) };
+    if (inserted === undefined) throw new RelayError('internal', 'pg_current_wal_insert_lsn() returned nothing');
+    return { present, insertLsn: parseLsn(inserted.lsn) };
   }
 
   async stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]> {
     if (refs.length === 0) return [];
-    const positions = refs.map((ref) => ref.position).join(',');
     const asked = new Set(refs.map(refKey));
-    const atPosition = await this.#read(
-      destination,
-      `AND ${columnReference(this.#table.position)} = ANY ('{${positions}}'::bigint[])`,
-    );
+    const atPosition = await this.#read(destination, `AND ${this.#isAt(refs)}`);
     return atPosition.filter((ref) => asked.has(refKey(ref)));
+  }
+
+  async rows(refs: readonly RowRef[]): Promise<readonly OutboxRow[]> {
+    if (refs.length === 0) return [];
+    const asked = new Set(refs.map(refKey));
+    const { position, id, reads } = this.#table;
+    // bytes as they are, all else as it is printed
+    const columns = reads.map((column, at) => {
+      const value = column.type === 'bytea' ? columnReference(column) : textExpression(column);
+      return `, ${value} AS c${at}`;
+    });
+    const found = await this.#session.query<Record<string, string | Buffer | null>>(
+      DOING,
+      `SELECT ${columnReference(position)}::bigint AS position, ${textExpression(id)} AS id${columns.join('')}` +
+        ` FROM ${quoteTable(this.#table)} o WHERE ${this.#isAt(refs)} ORDER BY ${columnReference(position)}`,
+    );
+    const rows = found.map((row): OutboxRow => ({
+      position: BigInt(String(row.position)),
+      id: String(row.id),
+      values: reads.map((_, at) => bytesOf(row[`c${at}`] ?? null)),
+      lane: 'table',
+      xid: null,
+      since: Number.NaN,
+    }));
+    return rows.filter((row) => asked.has(refKey(row)));
+  }
+
+  #isAt(refs: readonly RowRef[]): string {
+    const positions = refs.map((ref) => ref.position).join(',');
+    return `${columnReference(this.#table.position)} = ANY ('{${positions}}'::bigint[])`;
   }
 
   async #read(destination: string, condition: string, limit = ''): Promise<RowRef[]> {
@@ -59,6 +88,10 @@ export class PostgresAuditor implements Auditor {
     );
     return rows.map(({ position: text, id }) => ({ position: BigInt(text), id }));
   }
+}
+
+function bytesOf(value: string | Buffer | null): Buffer | null {
+  return typeof value === 'string' ? Buffer.from(value) : value;
 }
 
 function refKey({ position, id }: RowRef): string {

@@ -3,7 +3,7 @@ import type { RelayError } from '../core/errors.ts';
 import type { Publisher } from '../core/publisher.ts';
 import type { Router } from '../core/routing.ts';
 import type { Auditor, ParkedStore, Settler } from '../core/store.ts';
-import { auditDestination } from './audit.ts';
+import { DestinationAudit } from './audit.ts';
 import { Destination } from './destination.ts';
 import type { DestinationOptions } from './destination-parts.ts';
 import { asRelayError } from './failure.ts';
@@ -63,6 +63,7 @@ export class Relay {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
   readonly #settling: Settling;
+  readonly #audits: readonly DestinationAudit[];
   readonly #auditTimer = new Timer();
   readonly #parkedTimer = new Timer();
   #stopped = false;
@@ -98,6 +99,14 @@ export class Relay {
       this.stream.add(destination);
       return destination;
     });
+    const shared = {
+      auditor: parts.auditor,
+      stream: this.stream,
+      router,
+      telemetry,
+      readParked: () => this.#readParked(),
+    };
+    this.#audits = this.destinations.map((destination) => new DestinationAudit({ ...shared, destination }));
   }
 
   /** Rows published and not yet deleted. */
@@ -162,11 +171,7 @@ export class Relay {
 
   #scheduleAudit(): void {
     this.#auditTimer.set(this.#options.auditIntervalMs, () => {
-      const { auditor, telemetry } = this.#parts;
-      const audits = this.destinations.map((each) =>
-        auditDestination(auditor, each, this.stream, telemetry, () => this.#readParked()),
-      );
-      void Promise.all(audits).then(() => {
+      void Promise.all(this.#audits.map((audit) => audit.run())).then(() => {
         if (!this.#stopped) this.#scheduleAudit();
       });
     });

@@ -48,7 +48,9 @@ describeWithService('postgres', 'beside the table', () => {
     const keys = ['NULL', 'a"b', 'back\\slash', '{a,b}', '', 'Ünï ☃\n', null];
     await sql.query(harness.insertKeys(...keys.map((_, n) => `k${n}`)));
     const rows = await Promise.all(keys.map((_, n) => row(n + 1)));
-    await store.park(rows.map((each, n) => harness.mark(each, { key: keys[n] ?? null, reason: `"${n}"`, attempts: n })));
+    await store.park(
+      rows.map((each, n) => harness.mark(each, { key: keys[n] ?? null, reason: `"${n}"`, attempts: n })),
+    );
     const listed = await listParked(session, table, {}, 10);
     expect(listed.map(({ key, reason, attempts }) => ({ key, reason, attempts }))).toEqual(
       keys.map((key, n) => ({ key, reason: `"${n}"`, attempts: n })),
@@ -152,6 +154,8 @@ describeWithService('postgres', 'beside the table', () => {
     expect(present.map(({ position }) => position)).toEqual([1n, 5n]);
     expect(insertLsn).toBeGreaterThanOrEqual(parseLsn(before.rows[0]!.lsn));
     expect((await auditor.look('kafka', 1)).present).toHaveLength(1);
+    expect((await auditor.look('kafka', 10, 1n)).present).toEqual([present[1]]);
+    expect((await auditor.look('kafka', 10, 5n)).present).toEqual([]);
     expect(auditor.leavesOutParkedKeys('kafka')).toBe(true);
     expect(new PostgresAuditor(session, table, NO_FILTERS).leavesOutParkedKeys('kafka')).toBe(false);
 
@@ -161,6 +165,11 @@ describeWithService('postgres', 'beside the table', () => {
     await store.park([harness.mark(await row(5), { key: 'c' })]);
     expect(await auditor.stillThere('kafka', present)).toEqual([]);
     expect(await auditor.stillThere('kafka', [])).toEqual([]);
+
+    const [parked] = await auditor.rows([await row(5), present[0]!, { position: 2n, id: 'another' }]);
+    expect([parked?.position, parked?.id]).toEqual([5n, present[1]!.id]);
+    const texts = parked?.values.map((value) => value?.toString() ?? null);
+    expect(texts).toEqual(['order', 'c', 'created', '{}', null]);
   });
 
   test('lag: the first row that is not parked, and counts up to a limit', async () => {

@@ -58,7 +58,7 @@ function relayOf(enqueued: (listener: PublisherListener) => void, faulty: readon
       router: { route, onError: () => 'halt', deadLetter: () => null },
       settler: { settle: nothing },
       parkedStore: { load: () => Promise.resolve([]), park: nothing, bury: nothing },
-      auditor: { leavesOutParkedKeys: () => true, look: nothing, stillThere: nothing },
+      auditor: { leavesOutParkedKeys: () => true, look: nothing, stillThere: nothing, rows: nothing },
       telemetry: noTelemetry(),
       mayPublish: () => true,
     },

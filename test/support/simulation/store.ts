@@ -1,9 +1,9 @@
 import { RelayError } from '../../../src/core/errors.ts';
 import { seesTransaction } from '../../../src/core/snapshot.ts';
 import type { Lsn } from '../../../src/core/lsn.ts';
-import type { RowRef } from '../../../src/core/row.ts';
+import type { OutboxRow, RowRef } from '../../../src/core/row.ts';
 import type { Auditor, ParkedMark, ParkedStore, PublishedRow, Settler, SettleResult } from '../../../src/core/store.ts';
-import type { SimulatedRow } from './rows.ts';
+import { type SimulatedRow, toTableRow } from './rows.ts';
 import type { SimulatedSessions } from './sessions.ts';
 
 /**
@@ -81,9 +81,16 @@ export class SimulatedStore implements Settler, ParkedStore, Auditor {
     return this.#sessions.routing.keysInSql;
   }
 
-  look(destination: string, limit: number): Promise<{ present: readonly RowRef[]; insertLsn: Lsn }> {
+  look(
+    destination: string,
+    limit: number,
+    after: bigint | null,
+  ): Promise<{ present: readonly RowRef[]; insertLsn: Lsn }> {
     return this.#statement('auditing', this.#sessions.faults().passFails, () => ({
-      present: this.#sessions.unpublished(destination).slice(0, limit),
+      present: this.#sessions
+        .unpublished(destination)
+        .filter(({ position }) => after === null || position > after)
+        .slice(0, limit),
       insertLsn: this.#sessions.database.insertLsn,
     }));
   }
@@ -96,6 +103,12 @@ export class SimulatedStore implements Settler, ParkedStore, Auditor {
   }
 
   #statement<T>(doing: string, failing: number, work: () => T | Promise<T>): Promise<T> {
+  rows(refs: readonly RowRef[]): Promise<readonly OutboxRow[]> {
+    return this.#statement('auditing', this.#sessions.faults().passFails, () =>
+      refs.flatMap((ref) => this.#find(ref) ?? []).map(toTableRow),
+    );
+  }
+
     const { gate, database } = this.#sessions;
     return gate.call(() => database.statement(doing, failing, work));
   }
