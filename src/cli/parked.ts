@@ -47,6 +47,7 @@ function choosing(command: Command): Command {
     .addOption(new Option('--position <n>', 'the row at this position').argParser(toPosition))
     .option('--key <key>', 'rows with this message key')
     .option('--code <code>', 'rows parked for this error code (docs/errors.md)')
+    .option('--reason <text>', 'rows with this text in their reason')
     .option('--destination <name>', 'rows of this destination')
     .option('--json', 'report as JSON', false);
 }
@@ -111,7 +112,7 @@ async function change(what: 'retry' | 'discard', options: ChangeOptions, command
   const selection = selectionOf(options);
   const chosen = Object.keys(selection).length > 0;
   if (chosen === options.all)
-    usageError(command, 'name the rows (--id, --position, --key, --code, --destination), or else --all');
+    usageError(command, 'name the rows (--id, --position, --key, --code, --reason, --destination), or else --all');
   if (!options.yes && asksFirst(what, selection)) {
     const agreed = await confirm(
       `${what === 'retry' ? 'Publish' : 'Delete for good'} ${options.all ? 'all parked rows' : 'all rows chosen'}?`,
@@ -135,12 +136,13 @@ function asksFirst(what: 'retry' | 'discard', { id, position, ...others }: Parke
   return what === 'discard' || Object.keys(others).length === 0;
 }
 
-function selectionOf({ id, position, key, code, destination }: ParkedSelection): ParkedSelection {
+function selectionOf({ id, position, key, code, reason, destination }: ParkedSelection): ParkedSelection {
   return {
     ...(id === undefined ? {} : { id }),
     ...(position === undefined ? {} : { position }),
     ...(key === undefined ? {} : { key }),
     ...(code === undefined ? {} : { code }),
+    ...(reason === undefined ? {} : { reason }),
     ...(destination === undefined ? {} : { destination }),
   };
 }

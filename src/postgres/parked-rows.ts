@@ -21,6 +21,8 @@ export interface ParkedSelection {
   readonly destination?: string;
   readonly key?: string;
   readonly code?: string;
+  /** Part of the reason, upper and lower case being the same. */
+  readonly reason?: string;
   readonly id?: string;
   readonly position?: bigint;
 }
@@ -124,10 +126,13 @@ function conditions(selection: ParkedSelection): { where: string; values: string
     const value = selection[column];
     return value === undefined ? [] : [{ column, value: value.toString() }];
   });
-  return {
-    where: chosen.map(({ column }, index) => `p.${column} = $${index + 1}`).join(' AND ') || 'true',
-    values: chosen.map(({ value }) => value),
-  };
+  const terms = chosen.map(({ column }, index) => `p.${column} = $${index + 1}`);
+  const values = chosen.map(({ value }) => value);
+  if (selection.reason !== undefined) {
+    values.push(selection.reason);
+    terms.push(`strpos(lower(p.reason), lower($${values.length})) > 0`);
+  }
+  return { where: terms.join(' AND ') || 'true', values };
 }
 
 function toParkedRow({ parked_at: parkedAt, position, ...row }: MarkRow): ParkedRow {

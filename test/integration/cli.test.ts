@@ -273,7 +273,7 @@ describeWithService('postgres', 'commands on a database', () => {
         SELECT 'order', 'order-' || n, 'OrderPlaced', '{"total": 12345678901234567890}' FROM generate_series(1, 4) n;
         INSERT INTO ${schema}.outbox_parked (position, id, destination, key, code, reason, attempts, parked_at)
         SELECT position, id, 'console', aggregateid, CASE WHEN position < 3 THEN 'message_too_large' ELSE 'route_none' END,
-          'too large', 1, now() FROM ${schema}.outbox`);
+          CASE WHEN position = 2 THEN 'larger than 100% of the_limit' ELSE 'too large' END, 1, now() FROM ${schema}.outbox`);
     });
 
     async function left(): Promise<{ rows: number; marks: number }> {
@@ -290,6 +290,8 @@ describeWithService('postgres', 'commands on a database', () => {
         { position: '3', key: 'order-3', code: 'route_none', attempts: 1 },
         { position: '4', key: 'order-4' },
       ]);
+      const byReason = await outboxRelay('parked', 'list', '-c', config, '--reason', '100% OF THE_limit', '--json');
+      expect(JSON.parse(byReason.stdout)).toMatchObject([{ position: '2' }]);
       const all = await outboxRelay('parked', 'list', '--config', config);
       expect(all.stdout.trimEnd().split('\n')).toHaveLength(5);
       const shown = await outboxRelay('parked', 'show', '--config', config, '--key', 'order-2');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { companionTables, quoteTable } from '../../src/postgres/identifier.ts';
-import { readTopic } from '../support/kafka-reader.ts';
+import { headerOf, readTopic } from '../support/kafka-reader.ts';
 import { freshTopic, setMaxMessageBytes } from '../support/kafka-topic.ts';
 import { declareQueue, takeMessages } from '../support/rabbit-reader.ts';
 import { type RelayOutbox, relayOutbox } from '../support/relay-outbox.ts';
@@ -149,6 +149,97 @@ describeWithService('kafka', 'a row that Kafka refuses for good', ({ url: broker
     expect(await valuesIn(brokers, topic, 'b')).toEqual(['first', 'second']);
     const { lastErrors } = await relay.waitFor('one parked row', (status) => status.destinations[0]?.parkedRows === 1);
     expect(lastErrors.find(({ code }) => code === 'route_none')?.message).toContain('nobody knows');
+  }, 90_000);
+});
+
+/** A row of each kind that can be at fault: what is wrong with it, and by which code that is told. */
+const BAD_ROWS = [
+  { key: 'large', code: 'message_too_large', topic: 'TOPIC', headers: null, payload: TOO_LARGE },
+  { key: 'missing', code: 'message_unroutable', topic: 'TOPIC-that-nobody-made', headers: null, payload: 'x' },
+  { key: 'illegal', code: 'message_invalid', topic: 'TOPIC not legal', headers: null, payload: 'x' },
+  { key: 'headers', code: 'route_headers', topic: 'TOPIC', headers: '["no object"]', payload: 'x' },
+  { key: 'template', code: 'route_template', topic: '', headers: null, payload: 'x' },
+];
+
+describeWithService('kafka', 'rows at fault in one transaction with others', ({ url: brokers }) => {
+  const database = freshDatabase();
+
+  /** Five bad rows, each with one of its key before and one behind it, between 400 good ones. */
+  async function insertMixed({ admin, table }: RelayOutbox, topic: string): Promise<void> {
+    const insert = `INSERT INTO ${table} (aggregatetype, aggregateid, type, payload, headers)`;
+    const good = `${insert} SELECT $1, 'good-' || n % 20, 't', n::text, NULL FROM generate_series(1, 200) n`;
+    await admin.query('BEGIN');
+    await admin.query(good, [topic]);
+    for (const { key, topic: name, payload, headers } of BAD_ROWS) {
+      await admin.query(`${insert} VALUES ($1, $2, 't', 'before', NULL)`, [topic, key]);
+      await admin.query(`${insert} VALUES ($1, $2, 't', $3, $4)`, [
+        name.replace('TOPIC', topic),
+        key,
+        payload,
+        headers,
+      ]);
+      await admin.query(`${insert} VALUES ($1, $2, 't', 'behind', NULL)`, [topic, key]);
+    }
+    await admin.query(good, [topic]);
+    await admin.query('COMMIT');
+  }
+
+  async function start(route: Readonly<Record<string, unknown>>) {
+    const outbox = await relayOutbox(database.url, { payload: 'text' });
+    const topic = await freshTopic(brokers);
+    const relay = await startRelay(
+      outbox.config({
+        destinations: { kafka: { type: 'kafka', brokers } },
+        routes: [{ destination: 'kafka', topic: '${aggregatetype}', ...route }],
+      }),
+    );
+    await relay.untilState('streaming');
+    await insertMixed(outbox, topic);
+    return { outbox, topic, relay };
+  }
+
+  it('are each parked with code, reason, attempts and time, which a retry in vain counts up', async () => {
+    const { outbox, topic } = await start({});
+    await outbox.untilSize(2 * BAD_ROWS.length);
+    await untilMarked(outbox, ...BAD_ROWS.map(({ key, code }) => `${key}: ${code}`));
+    const read = async () => {
+      const { rows } = await outbox.admin.query<{ attempts: number; reason: string; age: number }>(
+        `SELECT attempts, reason, extract(epoch FROM now() - parked_at)::int AS age
+          FROM ${quoteTable(companionTables(outbox.name).parked)} ORDER BY position`,
+      );
+      return rows;
+    };
+    for (const { attempts, reason, age } of await read()) {
+      expect([attempts, Math.abs(age) < 600]).toEqual([1, true]);
+      expect(reason).not.toBe('');
+    }
+    for (const { key } of BAD_ROWS) expect(await valuesIn(brokers, topic, key)).toEqual(['before']);
+    expect((await readTopic(brokers, topic)).filter(({ key }) => key?.toString().startsWith('good'))).toHaveLength(400);
+
+    await retry(outbox);
+    await untilMarked(outbox, ...BAD_ROWS.map(({ key, code }) => `${key}: ${code}`));
+    expect((await read()).map(({ attempts }) => attempts)).toEqual(BAD_ROWS.map(() => 2));
+    expect(await outbox.size()).toBe(2 * BAD_ROWS.length);
+  }, 90_000);
+
+  it('go to the dead letters with code and reason in their headers, and their keys go on', async () => {
+    const letters = await freshTopic(brokers, 1);
+    await setMaxMessageBytes(brokers, letters, 2_000_000);
+    const { outbox, topic } = await start({ onError: 'dead-letter', deadLetter: { topic: letters } });
+    await outbox.untilEmpty();
+    for (const { key } of BAD_ROWS) expect(await valuesIn(brokers, topic, key)).toEqual(['before', 'behind']);
+    const told = (await readTopic(brokers, letters)).map((record) => {
+      expect(headerOf(record, 'x-outbox-error-reason')).not.toBe('');
+      return `${record.key?.toString()}: ${headerOf(record, 'x-outbox-error-code')}`;
+    });
+    expect(told.toSorted()).toEqual(BAD_ROWS.map(({ key, code }) => `${key}: ${code}`).toSorted());
+  }, 90_000);
+
+  it('halt the destination at the first of them, and nothing behind it in its key is published', async () => {
+    const { outbox, topic, relay } = await start({ onError: 'halt' });
+    await relay.untilState('halted');
+    for (const { key } of BAD_ROWS) expect(await valuesIn(brokers, topic, key)).not.toContain('behind');
+    expect(await outbox.size()).toBeGreaterThanOrEqual(2 * BAD_ROWS.length);
   }, 90_000);
 });
 
