@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { mutants } from './test/support/mutants/plugin.ts';
 
 export default defineConfig({
+  plugins: [mutants()],
   test: {
     pool: 'forks',
     // Services take their share of the machine too.

@@ -58,7 +58,8 @@ export class SimulatedBroker {
 
   async receiveDeadLetter({ row }: OutgoingMessage): Promise<void> {
     await pause(1 + this.random.below(5));
-    if (this.random.chance(this.faults.deadLetterFails)) throw new RelayError('broker_unreachable', 'simulated');
+    if (this.random.chance(this.faults.deadLetterFails))
+      throw new RelayError(this.random.chance(0.5) ? 'broker_unreachable' : 'message_too_large', 'simulated');
     this.deadLetters.add(row.id);
   }
 }

@@ -79,6 +79,7 @@ export class SimulatedDatabase {
       commitLsn: null,
       ended: false,
       hidden: false,
+      rolledBack: false,
       releaseLock: () => undefined,
     };
     this.#running.add(transaction);
@@ -104,7 +105,11 @@ export class SimulatedDatabase {
   }
 
   rollback(transaction: Transaction): void {
-    if (!transaction.ended) this.#end(transaction);
+    if (transaction.ended) return;
+    transaction.commitLsn = this.append();
+    transaction.rolledBack = true;
+    this.log.push(transaction);
+    this.#end(transaction);
   }
 
   async commit(transaction: Transaction, style: CommitStyle): Promise<void> {

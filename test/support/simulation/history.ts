@@ -150,6 +150,7 @@ class History {
       onError: this.#plan.onError,
       memoryBytes: this.#plan.memoryRows,
       onlyVisible: this.#plan.onlyVisible,
+      audits: this.#plan.audits || this.#plan.disasters.includes('hole'),
       onStragglers: () => this.#stragglers++,
     });
     this.#process = process;
@@ -235,7 +236,7 @@ class History {
 
   /** Again and again, parked rows are tried: a mark may still be on its way to the table. */
   async #comesToRest(): Promise<boolean> {
-    for (let round = 0; round < 2_000; round++) {
+    for (let round = 0; round < 1_000; round++) {
       if (this.#database.table.size === 0 && this.#process?.resting === true) return true;
       this.#marks.clear();
       await pause(50);

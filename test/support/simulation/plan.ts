@@ -4,6 +4,8 @@ import type { OnError } from '../../../src/core/routing.ts';
 /** What can go wrong in the database, as probabilities for each occasion. */
 export interface DatabaseFaults {
   readonly streamEnds: number;
+  /** The log comes late. */
+  readonly streamLags: number;
   readonly openFails: number;
   readonly passFails: number;
   readonly settleFails: number;
@@ -56,16 +58,18 @@ export interface RelayEnd {
 /** What happens to the database, some time while the writers write. */
 export type Disaster = 'crash' | 'rewrite' | 'truncate' | 'hole';
 
-/** A rule that the simulated reader or settler keeps as the real ones do, and breaks for the sake of a mutant. */
+/** A rule that the simulated database sessions keep as the real ones do, and break for the sake of a mutant. */
 export type ReaderRule =
   | 'one-snapshot'
-  | 'lock-first'
-  | 'flush'
+  | 'lock-before-snapshot'
+  | 'position-after-snapshot'
+  | 'flush-before-telling'
   | 'delete-by-id'
   | 'gone-if-visible'
-  | 'committed'
+  | 'committed-only'
   | 'same-server'
-  | 'examined';
+  | 'publication-examined'
+  | 'marks-fenced';
 
 /** What a history is made of. All of it follows from these. */
 export interface HistoryPlan {
@@ -89,10 +93,13 @@ export interface HistoryPlan {
   readonly keysInSql: boolean;
   /** Streamed transactions are published only once they are visible. */
   readonly onlyVisible: boolean;
+  /** Whether there are audits, which heal losses. Where the publication has holes there are in any case. */
+  readonly audits: boolean;
 }
 
 export const NO_DATABASE_FAULTS: DatabaseFaults = {
   streamEnds: 0,
+  streamLags: 0,
   openFails: 0,
   passFails: 0,
   settleFails: 0,
@@ -134,6 +141,7 @@ export const ALL_PLANS = {
   ),
   database: fc.record({
     streamEnds: probability(0.02),
+    streamLags: probability(0.2),
     openFails: probability(0.3),
     passFails: probability(0.05),
     settleFails: probability(0.1),
@@ -152,6 +160,7 @@ export const ALL_PLANS = {
   destinations: fc.constantFrom(1, 2),
   keysInSql: fc.boolean(),
   onlyVisible: fc.constantFrom(false, false, false, true),
+  audits: fc.boolean(),
 } satisfies PlanSource;
 
 /** Where each part of a plan is drawn from. */

@@ -29,6 +29,8 @@ const OPTIONS: Omit<RelayOptions, 'memoryBytes'> = {
   parkedIntervalMs: 15,
 };
 
+const NEVER_MS = 1e9;
+
 /** What a relay process runs with. */
 export interface ProcessParts {
   readonly sessions: SimulatedSessions;
@@ -38,6 +40,7 @@ export interface ProcessParts {
   readonly onError: 'park-key' | 'dead-letter';
   readonly memoryBytes: number;
   readonly onlyVisible: boolean;
+  readonly audits: boolean;
   readonly onStragglers: () => void;
 }
 
@@ -83,7 +86,7 @@ export class RelayProcess {
   }
 
   #newRelay(): Relay {
-    const { sessions, brokers, memoryBytes, onStragglers } = this.#parts;
+    const { sessions, brokers, memoryBytes, audits, onStragglers } = this.#parts;
     const store = new SimulatedStore(sessions);
     return new Relay(
       {
@@ -101,7 +104,7 @@ export class RelayProcess {
         telemetry: noTelemetry(onStragglers),
         mayPublish: () => !this.gate.deposed,
       },
-      { ...OPTIONS, memoryBytes },
+      { ...OPTIONS, memoryBytes, ...(audits ? {} : { auditIntervalMs: NEVER_MS }) },
     );
   }
 

@@ -6,12 +6,13 @@ export interface Transaction {
   readonly xid: FullXid;
   readonly rows: SimulatedRow[];
   readonly keys: Set<string>;
-  /** Start of the commit record, once it is written; the transaction becomes visible later. */
+  /** Start of the record of its end, once that is written; a commit becomes visible later. */
   commitLsn: Lsn | null;
   /** Visible, or rolled back, or taken back by a crash. */
   ended: boolean;
   /** The publication leaves its rows out. */
   hidden: boolean;
+  rolledBack: boolean;
   releaseLock: () => void;
 }
 

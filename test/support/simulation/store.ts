@@ -56,7 +56,8 @@ export class SimulatedStore implements Settler, ParkedStore, Auditor {
   park(marks: readonly ParkedMark[]): Promise<void> {
     const { parkFails } = this.#sessions.faults();
     return this.#statement('parking', parkFails, () => {
-      if (this.#sessions.gate.deposed) throw new RelayError('leadership_lost', 'simulated');
+      if (this.#sessions.gate.deposed && !this.#sessions.breaks('marks-fenced'))
+        throw new RelayError('leadership_lost', 'simulated');
       for (const mark of marks) this.#sessions.marks.set(mark.id, mark);
     });
   }
@@ -102,13 +103,13 @@ export class SimulatedStore implements Settler, ParkedStore, Auditor {
     });
   }
 
-  #statement<T>(doing: string, failing: number, work: () => T | Promise<T>): Promise<T> {
   rows(refs: readonly RowRef[]): Promise<readonly OutboxRow[]> {
     return this.#statement('auditing', this.#sessions.faults().passFails, () =>
       refs.flatMap((ref) => this.#find(ref) ?? []).map(toTableRow),
     );
   }
 
+  #statement<T>(doing: string, failing: number, work: () => T | Promise<T>): Promise<T> {
     const { gate, database } = this.#sessions;
     return gate.call(() => database.statement(doing, failing, work));
   }

@@ -69,7 +69,7 @@ export class SimulatedStreamSource implements StreamSource {
     const { database, gate, faults } = this.#sessions;
     const over = (): void => gate.cross(() => listener.ended(new RelayError('replication_failed', 'simulated')));
     for (;;) {
-      await pause(1 + database.random.below(3));
+      await pause(1 + database.random.below(database.random.chance(faults().streamLags) ? 30 : 3));
       if (conversation.closed) return;
       if (conversation.crashes !== database.crashes || database.random.chance(faults().streamEnds)) {
         over();
@@ -91,12 +91,13 @@ export class SimulatedStreamSource implements StreamSource {
     for (let told = 0; told < most && !conversation.stray; conversation.at++) {
       const transaction = database.log[conversation.at];
       if (transaction?.commitLsn == null || transaction.commitLsn >= flushLsn) break;
-      if (transaction.rows.length === 0) continue;
+      if (transaction.rows.length === 0 || (transaction.rolledBack && !this.#sessions.breaks('committed-only')))
+        continue;
       if (transaction.hidden) {
         conversation.passedHidden = true;
         continue;
       }
-      if (conversation.passedHidden && !this.#sessions.breaks('examined')) return false;
+      if (conversation.passedHidden && !this.#sessions.breaks('publication-examined')) return false;
       const whole = streamed(transaction, transaction.commitLsn);
       gate.cross(() => listener.transaction(whole));
       told++;

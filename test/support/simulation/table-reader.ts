@@ -51,13 +51,15 @@ export class SimulatedReader implements TableReader, Visibility {
 
   async #begin(destination: string): Promise<BegunPass> {
     const { database } = this.#sessions;
-    const first = this.#sessions.breaks('lock-first') ? null : await database.lock.share();
+    const first = this.#sessions.breaks('lock-before-snapshot') ? null : await database.lock.share();
+    const before = database.insertLsn;
+    if (this.#sessions.breaks('position-after-snapshot')) await pause(database.random.below(3));
     const snapshot = database.snapshot();
-    const insertLsn = database.insertLsn;
+    const insertLsn = this.#sessions.breaks('position-after-snapshot') ? before : database.insertLsn;
     const seen = this.#sessions.unpublished(destination);
     if (first === null) await pause(database.random.below(3));
     const release = first ?? (await database.lock.share());
-    if (!this.#sessions.breaks('flush')) database.flush(insertLsn);
+    if (!this.#sessions.breaks('flush-before-telling')) database.flush(insertLsn);
     return { snapshot, insertLsn, rows: database.rewrittenAfter(snapshot) ? [] : seen, release };
   }
 

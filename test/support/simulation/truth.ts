@@ -92,3 +92,12 @@ function duplicates(published: readonly Stored[]): readonly string[] {
   const seen = new Set<string>();
   return published.flatMap(({ id }) => (seen.has(id) ? [id] : (seen.add(id), [])));
 }
+
+/** What of a verdict is wrong. */
+export function violations(verdict: Verdict): readonly (keyof Verdict)[] {
+  const names = Object.keys(verdict) as (keyof Verdict)[];
+  return names.filter((name) => {
+    const found = verdict[name];
+    return Array.isArray(found) ? found.length > 0 : found !== 0 && found !== null;
+  });
+}
