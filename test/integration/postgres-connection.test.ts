@@ -139,10 +139,14 @@ describeWithLauncher('postgres', 'connections', () => {
     const sql = await connectSql(options, 'test');
     const replication = await connectReplication(options, 'test');
     const shown = `SELECT name, setting FROM pg_settings WHERE setting <> '0'
-      AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`;
+      AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')
+      ORDER BY name`;
     expect((await sql.query(shown)).rows).toEqual([]);
-    // what bounds the creation of a slot
-    expect((await replication.query(shown)).rows).toEqual([{ name: 'lock_timeout', setting: '30000' }]);
+    // what bounds the life of a slot
+    expect((await replication.query(shown)).rows).toEqual([
+      { name: 'idle_session_timeout', setting: '30000' },
+      { name: 'lock_timeout', setting: '30000' },
+    ]);
     await Promise.all([closeConnection(sql), closeConnection(replication)]);
     await primary.query('ALTER ROLE postgres RESET ALL');
   });
@@ -263,7 +267,13 @@ describeWithLauncher('postgres', 'check of the server', () => {
   test('settings that keep replication away are named with what mends them', async () => {
     await using server = await startPostgres({
       version: postgresMajor(),
-      settings: { wal_level: 'replica', max_replication_slots: '1', max_wal_senders: '1' },
+      settings: {
+        wal_level: 'replica',
+        max_replication_slots: '1',
+        max_wal_senders: '1',
+        synchronous_standby_names: '*',
+        synchronous_commit: 'local',
+      },
     });
     const admin = await connectAdmin(server.url);
     const { mapping, publication } = await createOutbox(admin);
@@ -280,6 +290,7 @@ describeWithLauncher('postgres', 'check of the server', () => {
       'postgres.wal_level',
       'postgres.replication_slots',
       'postgres.walsenders',
+      'postgres.synchronous_standby_names',
     ]);
     for (const { remedy } of found) await admin.query(remedy!.split(';')[0]!);
     await Promise.all([closeConnection(walsender), closeConnection(client), admin.end()]);

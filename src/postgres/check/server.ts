@@ -5,7 +5,7 @@ import type { Finding } from '../../core/finding.ts';
 import { query } from '../catalog.ts';
 import { closeConnection, connectReplication, connectSql, type PostgresOptions } from '../connection.ts';
 import { quoteIdentifier } from '../identifier.ts';
-import { type CheckContext, type CheckSubject, failed, hindersReplication, ok } from './result.ts';
+import { type CheckContext, type CheckSubject, failed, hindersReplication, ok, warned } from './result.ts';
 
 const OLDEST = 140000;
 
@@ -39,6 +39,7 @@ export async function checkReplicationSettings(subject: CheckSubject): Promise<F
     max_senders: number;
     keep_size: string;
     idle_timeout: string | null;
+    sync_names: string;
   }>(
     subject.client,
     // pg_stat_replication shows every walsender to every role, unlike pg_stat_activity.
@@ -48,7 +49,8 @@ export async function checkReplicationSettings(subject: CheckSubject): Promise<F
             (SELECT count(*)::int FROM pg_stat_replication) AS senders,
             current_setting('max_wal_senders')::int AS max_senders,
             current_setting('max_slot_wal_keep_size') AS keep_size,
-            current_setting('idle_replication_slot_timeout', true) AS idle_timeout`,
+            current_setting('idle_replication_slot_timeout', true) AS idle_timeout,
+            current_setting('synchronous_standby_names') AS sync_names`,
   );
   if (row === undefined) throw new RelayError('postgres_query_failed', 'the server did not tell its settings');
   const level =
@@ -64,6 +66,7 @@ export async function checkReplicationSettings(subject: CheckSubject): Promise<F
     level,
     capacity(subject, 'replication_slots', row.slots, row.max_slots, 'max_replication_slots'),
     capacity(subject, 'walsenders', row.senders, row.max_senders, 'max_wal_senders'),
+    ...(row.sync_names.includes('*') ? [anyStandby(row.sync_names)] : []),
     ok('max_slot_wal_keep_size', `max_slot_wal_keep_size is ${row.keep_size}: ${keepSizeText(row.keep_size)}`),
     ...(row.idle_timeout === null
       ? []
@@ -74,6 +77,15 @@ export async function checkReplicationSettings(subject: CheckSubject): Promise<F
           ),
         ]),
   ];
+}
+
+/** A walsender of logical replication counts, too, and confirms what it has received. */
+function anyStandby(names: string): Finding {
+  return warned(
+    'synchronous_standby_names',
+    `synchronous_standby_names is '${names}': the relay's stream may be taken for a standby, and commits be confirmed by it alone`,
+    "ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (standby1, standby2)'; with the names of your standbys; then SELECT pg_reload_conf()",
+  );
 }
 
 function keepSizeText(setting: string): string {
