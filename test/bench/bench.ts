@@ -61,17 +61,23 @@ async function runCase(
   machine: Machine,
   say: (line: string) => void,
 ): Promise<CaseReport> {
-  const others = options.alone ? [] : OTHERS.filter((other) => takesPart(other, each, arena.broker.name));
-  const contestants = [relay(options.nodeArguments), ...others];
+  const contestants = contestantsOf(each, options, arena.broker.name);
   const series = [];
   for (const work of each.works(options)) {
     const runs = await runRounds(arena, contestants, work, options.rounds, (contestant, round) => {
       say(`${each.name} ${work.label}: ${contestant.name}, round ${round + 1} of ${options.rounds}`);
       return `${each.name}_${work.label.replaceAll(/\W+/g, '_')}_${contestant.name.replaceAll('-', '_')}_${round}`;
     });
-    series.push(workReport({ ratio: each.ratio, broker: arena.broker.name, work }, runs));
+    series.push(workReport({ ratio: work.ratio ?? each.ratio, broker: arena.broker.name, work }, runs));
   }
   return caseReport(each.name, machine, series);
+}
+
+function contestantsOf(each: BenchCase, options: BenchOptions, broker: BrokerName): readonly Contestant[] {
+  const { nodeArguments, alone } = options;
+  if (each.against === 'itself')
+    return [relay(nodeArguments, 'dead'), ...(alone ? [] : [relay(nodeArguments, 'idle')])];
+  return [relay(nodeArguments), ...(alone ? [] : OTHERS.filter((other) => takesPart(other, each, broker)))];
 }
 
 function takesPart({ role, brokers }: Contestant, { hasLimit }: BenchCase, broker: BrokerName): boolean {

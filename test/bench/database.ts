@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { applyInit } from '../../src/postgres/init.ts';
 import { type StartedPostgres, startPostgres } from '../support/services/postgres.ts';
-import { WRITER_PROCEDURES } from './rows.ts';
+import { KEYS, OTHER_TYPE, WRITER_PROCEDURES } from './rows.ts';
 
 /** What the outbox's publication is called; the relay's default. */
 export const PUBLICATION = 'outbox_relay';
@@ -70,14 +70,29 @@ export class BenchDatabase {
     );
   }
 
+  /** Writes rows that another destination is to have. */
+  async writeOther(rows: number): Promise<void> {
+    await this.#withClient((client) =>
+      client.query(
+        `INSERT INTO public.outbox (aggregatetype, aggregateid, type, payload)
+          SELECT $1, 'key-' || n % ${KEYS}, 'written', bench_payload() FROM generate_series(1, $2::int) n`,
+        [OTHER_TYPE, rows],
+      ),
+    );
+  }
+
   /** So that none falls into what is measured. */
   async checkpoint(): Promise<void> {
     await this.#server.query('CHECKPOINT');
   }
 
+  /** Of those that are published; what waits for another destination does not count. */
   async rowsLeft(): Promise<number> {
     return this.#withClient(async (client) => {
-      const { rows } = await client.query<{ count: number }>('SELECT count(*)::int AS count FROM public.outbox');
+      const { rows } = await client.query<{ count: number }>(
+        'SELECT count(*)::int AS count FROM public.outbox WHERE aggregatetype <> $1',
+        [OTHER_TYPE],
+      );
       return rows[0]?.count ?? 0;
     });
   }

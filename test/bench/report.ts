@@ -17,7 +17,9 @@ export interface WorkReport {
   readonly rows: number;
   readonly ours: ContestantReport;
   readonly peers: Readonly<Record<string, ContestantReport>>;
-  /** Ours over the peer's, of the figure that the case is about. */
+  /** The figure that the piece of work is about. */
+  readonly ratio: FigureName;
+  /** Of that figure, ours over the peer's. */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
@@ -41,6 +43,7 @@ export function workReport(
     work: about.work.label,
     broker: about.broker,
     rows: about.work.rows,
+    ratio: about.ratio,
     ours,
     peers: Object.fromEntries(others),
     ratios: Object.fromEntries(others.map(([name, report]) => [name, ours[about.ratio] / report[about.ratio]])),
@@ -55,15 +58,15 @@ export function caseReport(name: string, machine: Machine, series: readonly Work
 }
 
 /** The report as a table: a line a contestant, medians with the spread behind them where there were several rounds. */
-export function tableLines({ shows, title, name, ratio }: BenchCase, report: CaseReport): readonly string[] {
-  const heading = ['', ...shows.map((figure) => FIGURES[figure]), `ours / its ${FIGURES[ratio]}`];
-  const rows = report.series.flatMap(({ work, broker, rows: count, ours, peers, ratios }) => [
+export function tableLines({ shows, title, name }: BenchCase, report: CaseReport): readonly string[] {
+  const heading = ['', ...shows.map((figure) => FIGURES[figure]), 'ours / its'];
+  const rows = report.series.flatMap(({ work, broker, rows: count, ours, peers, ratio, ratios }) => [
     [`${work === '' ? '' : `${work}, `}${count} rows to ${broker}`],
     ['  outbox-relay', ...shows.map((figure) => cell(ours, figure)), ''],
     ...Object.entries(peers).map(([peer, figures]) => [
       `  ${peer}`,
       ...shows.map((figure) => cell(figures, figure)),
-      number(ratios[peer] ?? Number.NaN),
+      `${number(ratios[peer] ?? Number.NaN)} ${FIGURES[ratio]}`,
     ]),
   ]);
   const { cpu, cores, node, postgres, broker, loadBefore } = report.machine;

@@ -2,6 +2,9 @@
 
 const ID_PREFIX = '00000000-0000-4000-8000-';
 
+/** `aggregatetype` of rows that another destination is to have. */
+export const OTHER_TYPE = 'other';
+
 /** How many different message keys there are, unless the work says otherwise. */
 export const KEYS = 10_000;
 

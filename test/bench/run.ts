@@ -26,6 +26,7 @@ export async function runOnce(arena: Arena, contestant: Contestant, work: Work, 
   const database = await BenchDatabase.create(arena.postgres, name);
   const sink = await arena.broker.openSink(name, work.rows);
   try {
+    if (contestant.otherRows > 0) await database.writeOther(contestant.otherRows);
     if (work.listen) await sink.listen();
     if (work.written === 'before') await work.write(database);
     await database.checkpoint();

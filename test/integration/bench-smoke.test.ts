@@ -30,9 +30,11 @@ describeWithLauncher('postgres', 'npm run bench -- smoke', () => {
             'drain to kafka',
             'stream to kafka',
             'latency to kafka',
+            'bulkhead to kafka',
             'drain to rabbitmq',
             'stream to rabbitmq',
             'latency to rabbitmq',
+            'bulkhead to rabbitmq',
           ]);
           for (const { ours, ratios } of reports.flatMap(({ series }) => series)) {
             expect(ours.messagesPerSecond).toBeGreaterThan(0);

@@ -12,6 +12,8 @@ export interface Work {
   readonly written: 'before' | 'during';
   /** The contestant stands still while the rows are written. */
   readonly held: boolean;
+  /** What the ratio is of, where it is not that of the case. */
+  readonly ratio?: FigureName;
   /** Messages are taken from the broker as they come, so that their latency is known. */
   readonly listen: boolean;
   /** Rows inserted in the first so many milliseconds do not count for latencies. */
@@ -23,6 +25,8 @@ export interface Work {
 export interface BenchCase {
   readonly name: CaseName;
   readonly title: string;
+  /** Whom the relay is compared with: others, or itself in better circumstances. */
+  readonly against: 'others' | 'itself';
   /** Whether sending out of memory, as fast as can be, says anything about it. */
   readonly hasLimit: boolean;
   /** What the ratios are of. */

@@ -7,6 +7,7 @@ const FILLING_CONNECTIONS = 2;
 export const DRAIN: BenchCase = {
   name: 'drain',
   title: 'rows of one-row transactions wait in the table; publish and delete them all',
+  against: 'others',
   hasLimit: true,
   ratio: 'messagesPerSecond',
   shows: ['messagesPerSecond', 'seconds', 'cpuMicrosPerMessage', 'cpuMicrosPerMessageSteady', 'peakRssMb'],

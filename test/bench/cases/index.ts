@@ -1,3 +1,4 @@
+import { BULKHEAD } from './bulkhead.ts';
 import type { BenchCase } from './case.ts';
 import { DRAIN } from './drain.ts';
 import { LATENCY } from './latency.ts';
@@ -5,4 +6,9 @@ import type { CaseName } from './names.ts';
 import { STREAM } from './stream.ts';
 
 /** Each case by its name. */
-export const CASES: Readonly<Record<CaseName, BenchCase>> = { drain: DRAIN, stream: STREAM, latency: LATENCY };
+export const CASES: Readonly<Record<CaseName, BenchCase>> = {
+  drain: DRAIN,
+  stream: STREAM,
+  latency: LATENCY,
+  bulkhead: BULKHEAD,
+};

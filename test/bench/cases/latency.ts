@@ -8,6 +8,7 @@ const WARM_UP_MS = 1000;
 export const LATENCY: BenchCase = {
   name: 'latency',
   title: 'one-row transactions at a fixed rate: from insert to broker',
+  against: 'others',
   hasLimit: false,
   ratio: 'p99Ms',
   shows: ['p50Ms', 'p99Ms', 'maxMs', 'cpuMicrosPerMessageSteady', 'peakRssMb'],

@@ -6,6 +6,7 @@ const ROWS = 300_000;
 export const STREAM: BenchCase = {
   name: 'stream',
   title: 'while it streams, writers commit as fast as they can; publish and delete it all',
+  against: 'others',
   hasLimit: false,
   ratio: 'messagesPerSecond',
   shows: ['messagesPerSecond', 'seconds', 'cpuMicrosPerMessage', 'cpuMicrosPerMessageSteady', 'peakRssMb'],

@@ -14,6 +14,7 @@ export const CLIENT_ALONE: Contestant = {
   role: 'limit',
   brokers: ['kafka', 'rabbitmq'],
   deletes: false,
+  otherRows: 0,
   start: ({ target, rows, folder }) =>
     startChild({
       command: process.execPath,

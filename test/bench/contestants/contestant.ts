@@ -32,5 +32,7 @@ export interface Contestant {
   readonly brokers: readonly BrokerName[];
   /** Whether published rows are gone from the table at the end. */
   readonly deletes: boolean;
+  /** Rows that wait in the table for another destination from the beginning, and stay there. */
+  readonly otherRows: number;
   start(assignment: Assignment): Promise<RunningContestant>;
 }

@@ -6,6 +6,7 @@ import type { StatusReport } from '../../../src/core/status.ts';
 import { freePort } from '../../support/services/ports.ts';
 import { until } from '../../support/services/until.ts';
 import type { Target } from '../brokers/broker.ts';
+import { OTHER_TYPE } from '../rows.ts';
 import { startChild } from './child.ts';
 import type { Contestant } from './contestant.ts';
 
@@ -13,23 +14,43 @@ const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 const STATUS_TIMEOUT_MS = 2_000;
 const STREAMING_TIMEOUT_MS = 60_000;
 
-/** The relay as it is built, with its defaults, in a process of its own. @param nodeArguments for its node */
-export function relay(nodeArguments: readonly string[]): Contestant {
+/** What stands beside the destination that is measured: nothing, one that gets no rows, or one whose broker is gone. */
+export type Neighbour = 'none' | 'idle' | 'dead';
+
+/** Rows that wait for a neighbour that is dead. */
+const WAITING_ROWS = 100_000;
+
+/**
+ * The relay as it is built, with its defaults, in a process of its own.
+ *
+ * @param nodeArguments for its node
+ * @param neighbour where there is an idle one, the relay is measured for comparison only
+ */
+export function relay(nodeArguments: readonly string[], neighbour: Neighbour = 'none'): Contestant {
   return {
-    name: 'outbox-relay',
-    role: 'relay',
+    name: neighbour === 'idle' ? 'beside-idle' : 'outbox-relay',
+    role: neighbour === 'idle' ? 'peer' : 'relay',
     brokers: ['kafka', 'rabbitmq'],
     deletes: true,
+    otherRows: neighbour === 'dead' ? WAITING_ROWS : 0,
     start: async ({ postgresUrl, target, folder }) => {
       const port = await freePort();
       const file = join(folder, 'outbox-relay.yaml');
-      await writeFile(file, stringify({ postgres: { url: postgresUrl }, ...destinationOf(target), admin: { port } }));
+      const { destinations, routes } = destinationOf(target);
+      const beside = await neighbourOf(neighbour, destinations[target.broker]);
+      const config = {
+        postgres: { url: postgresUrl },
+        destinations: { ...destinations, ...beside.destinations },
+        routes: [...beside.routes, ...routes],
+        admin: { port },
+      };
+      await writeFile(file, stringify(config));
       return startChild({
         command: process.execPath,
         args: [...nodeArguments, MAIN, 'run', '--config', file],
         folder,
         untilStreaming: async (child) => {
-          await until(() => isStreaming(port), {
+          await until(() => isStreaming(port, target.broker), {
             what: 'the relay to stream',
             timeoutMs: STREAMING_TIMEOUT_MS,
             details: () => child.output(),
@@ -41,7 +62,23 @@ export function relay(nodeArguments: readonly string[]): Contestant {
   };
 }
 
-function destinationOf(target: Target): object {
+interface Destinations {
+  readonly destinations: Readonly<Record<string, object>>;
+  readonly routes: readonly object[];
+}
+
+/** A destination `other` for the rows of {@link OTHER_TYPE}. */
+async function neighbourOf(neighbour: Neighbour, like: object | undefined): Promise<Destinations> {
+  if (neighbour === 'none') return { destinations: {}, routes: [] };
+  const dead = { type: 'kafka', brokers: [`127.0.0.1:${await freePort()}`] };
+  return {
+    destinations: { other: neighbour === 'dead' ? dead : (like ?? dead) },
+    // the name of the address is of no account: no row ever gets there
+    routes: [{ match: { aggregatetype: OTHER_TYPE }, destination: 'other' }],
+  };
+}
+
+function destinationOf(target: Target): Destinations {
   switch (target.broker) {
     case 'kafka':
       return {
@@ -56,8 +93,8 @@ function destinationOf(target: Target): object {
   }
 }
 
-async function isStreaming(port: number): Promise<boolean> {
+async function isStreaming(port: number, destination: string): Promise<boolean> {
   const answer = await fetch(`http://127.0.0.1:${port}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
   const { destinations } = (await answer.json()) as StatusReport;
-  return destinations.length > 0 && destinations.every(({ state }) => state === 'streaming');
+  return destinations.some(({ name, state }) => name === destination && state === 'streaming');
 }
