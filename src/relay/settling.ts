@@ -89,7 +89,7 @@ export class Settling {
   }
 
   #pump(): void {
-    if (this.#busy || this.#stopped || !this.#leads()) return;
+    if (this.#busy || this.#stopped) return;
     const batch = this.#nextBatch();
     if (batch.length === 0) return;
     this.#busy = true;
