@@ -79,6 +79,7 @@ const PASSES: readonly Mutant[] = [
     rule: 2,
     name: 'a pass that was cut short counts as complete',
     edits: [{ file: 'src/relay/pass.ts', from: 'complete: pass.complete && !cut', to: 'complete: true' }],
+    plans: { ...QUIET, transactions: always(40) },
     finds: 'disorder',
   },
   {
@@ -238,17 +239,7 @@ const SKIPPING: readonly Mutant[] = [
         to: 'return ((near >> 32n) << 32n) + BigInt(xid);',
       },
     ],
-    finds: 'missing',
-  },
-  {
-    rule: 4,
-    name: 'S outlives its stream, and a crash of the server after which ids are given out again',
-    edits: [{ file: DESTINATION, from: '    this.#skip.reset();\n', to: '' }],
-    plans: {
-      ...QUIET,
-      habits: always({ ...HABITS, asynchronous: 0.8 }),
-      disasters: always(['crash', 'crash', 'crash']),
-    },
+    plans: { ...LATE_COMMITS, ...LAGGING },
     finds: 'missing',
   },
 ];

@@ -9,6 +9,8 @@ import type { Truth } from './truth.ts';
 /** First ids: just below where 32 bits wrap around. */
 const FIRST_XID = 4294967280n;
 const RECORD = 10n;
+/** How far a standby that is promoted may be behind. */
+const REPLICATION_LAG = 20n * RECORD;
 
 /** How a transaction commits. */
 export interface CommitStyle {
@@ -45,6 +47,7 @@ export class SimulatedDatabase {
   /** Transactions in the log below it inserted before positions were restarted. */
   #restartedAt = 0;
   #rewrittenBy: FullXid = 0n;
+  #rewrittenAt: Lsn = 0n;
   #crashes = 0;
   #downUntil = 0;
   /** Whether the publication covers the table. */
@@ -202,7 +205,7 @@ export class SimulatedDatabase {
   delete(rows: readonly SimulatedRow[]): void {
     if (rows.length === 0) return;
     const lsn = this.append();
-    this.#deletions = this.#deletions.filter((deletion) => deletion.lsn >= this.#flushed);
+    this.#deletions = this.#deletions.filter((deletion) => deletion.lsn >= this.#flushed - REPLICATION_LAG);
     for (const row of rows) {
       this.table.delete(row.id);
       this.#deletions.push({ row, lsn });
@@ -217,6 +220,7 @@ export class SimulatedDatabase {
       this.#rewrittenBy = this.assignXid();
       this.append();
       this.flush(this.#lsn);
+      this.#rewrittenAt = this.#lsn;
       if (!truncate) return;
       this.#truth.withdrawn(this.table.values());
       this.table.clear();
@@ -224,6 +228,14 @@ export class SimulatedDatabase {
       this.#position = 0n;
       this.#restartedAt = this.log.length;
     });
+  }
+
+  /** A standby is promoted that was behind: also some of what was flushed, and published, has never been. */
+  failOver(downMs: number): void {
+    const reached = this.#flushed - RECORD * BigInt(this.random.below(Number(REPLICATION_LAG / RECORD)));
+    this.#flushed = reached > this.#rewrittenAt ? reached : this.#rewrittenAt;
+    this.#truth.failedOver();
+    this.crash(downMs);
   }
 
   /** An immediate stop and a restart: what was not flushed has never been. */

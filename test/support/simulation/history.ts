@@ -220,6 +220,10 @@ class History {
       case 'crash':
         this.#database.crash(this.#random.below(30));
         break;
+      case 'failover':
+        this.#database.failOver(this.#random.below(30));
+        void this.#process?.beginNewTerm();
+        break;
       case 'rewrite':
       case 'truncate':
         await this.#database.rewrite(disaster === 'truncate');
@@ -275,7 +279,8 @@ class History {
     const published = brokers.flatMap(({ stored }) => stored);
     const dead = new Set(brokers.flatMap(({ deadLetters }) => [...deadLetters]));
     const judged = this.#truth.judge(published, dead);
-    const mayRepeat = ends.length > 0 || broker.sessionFails > 0 || disasters.includes('crash');
+    const mayRepeat =
+      ends.length > 0 || broker.sessionFails > 0 || disasters.some((each) => each === 'crash' || each === 'failover');
     return {
       ...judged,
       duplicates: mayRepeat ? [] : judged.duplicates,

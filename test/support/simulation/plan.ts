@@ -56,7 +56,7 @@ export interface RelayEnd {
 }
 
 /** What happens to the database, some time while the writers write. */
-export type Disaster = 'crash' | 'rewrite' | 'truncate' | 'hole';
+export type Disaster = 'crash' | 'failover' | 'rewrite' | 'truncate' | 'hole';
 
 /** A rule that the simulated database sessions keep as the real ones do, and break for the sake of a mutant. */
 export type ReaderRule =
@@ -137,7 +137,10 @@ export const ALL_PLANS = {
   }),
   disasters: fc.oneof(
     { weight: 2, arbitrary: fc.constant([]) },
-    { weight: 3, arbitrary: fc.array(fc.constantFrom('crash', 'rewrite', 'truncate', 'hole'), { maxLength: 3 }) },
+    {
+      weight: 3,
+      arbitrary: fc.array(fc.constantFrom('crash', 'failover', 'rewrite', 'truncate', 'hole'), { maxLength: 3 }),
+    },
   ),
   database: fc.record({
     streamEnds: probability(0.02),

@@ -49,6 +49,7 @@ export class RelayProcess {
   readonly gate: Gate;
   readonly #parts: ProcessParts;
   #relay: Relay;
+  #leads = false;
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
@@ -70,6 +71,7 @@ export class RelayProcess {
     while (!this.gate.shut) {
       try {
         await this.#relay.start();
+        this.#leads = true;
         return;
       } catch {
         await pause(5);
@@ -77,6 +79,15 @@ export class RelayProcess {
         this.#relay = this.#newRelay();
       }
     }
+  }
+
+  /** The leader's session was lost: the term ends, and another begins, with nothing left of this one. */
+  async beginNewTerm(): Promise<void> {
+    if (!this.#leads) return;
+    this.#leads = false;
+    await this.#relay.abort();
+    this.#relay = this.#newRelay();
+    await this.start();
   }
 
   /** In order, with a drain. */

@@ -24,6 +24,10 @@ export class Truth {
   /** Taken out of the table by an operator: nobody owes their publication. */
   readonly #withdrawn = new Set<string>();
 
+  /** By a failover, which the promise excepts. */
+  readonly #takenBack = new Set<string>();
+  #mayTakeBackPublished = false;
+
   /** In the order of their becoming visible. */
   committed(rows: readonly SimulatedRow[]): void {
     for (const row of rows) this.#committed.set(row.id, row);
@@ -31,7 +35,15 @@ export class Truth {
 
   /** A crash of the server took them back. */
   takenBack(rows: readonly SimulatedRow[]): void {
-    for (const { id } of rows) this.#committed.delete(id);
+    for (const { id } of rows) {
+      this.#committed.delete(id);
+      if (this.#mayTakeBackPublished) this.#takenBack.add(id);
+    }
+  }
+
+  /** What is taken back from now on by a promoted standby may have been published: no relay could know. */
+  failedOver(): void {
+    this.#mayTakeBackPublished = true;
   }
 
   withdrawn(rows: Iterable<SimulatedRow>): void {
@@ -50,7 +62,7 @@ export class Truth {
     const ids = [...this.#committed.keys()];
     return {
       missing: ids.filter((id) => !stored.has(id) && !this.#withdrawn.has(id)),
-      phantoms: [...stored].filter((id) => !this.#committed.has(id)),
+      phantoms: [...stored].filter((id) => !this.#committed.has(id) && !this.#takenBack.has(id)),
       disorder: this.#disorder(published, dead),
       duplicates: duplicates(published),
     };
