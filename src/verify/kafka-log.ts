@@ -44,8 +44,10 @@ type Library = typeof PlatformaticKafka;
 
 const FETCH_BYTES = 8 * 1024 * 1024;
 const FETCH_WAIT_MS = 500;
-/** Attempts, and answers without progress, before a partition is given up. */
-const PATIENCE = 20;
+/** Answers without progress before a partition is given up. */
+const IDLE_ANSWERS = 20;
+/** For how long what may pass by itself is tried again. */
+const PATIENCE_MS = 10_000;
 const RETRY_MS = 250;
 const EARLIEST = -2n;
 const LATEST = -1n;
@@ -109,7 +111,7 @@ export class KafkaLog {
         const before = next;
         next = await this.#fetch(topic, partition, next, end, visit);
         idle = next > before ? 0 : idle + 1;
-        if (idle > PATIENCE)
+        if (idle > IDLE_ANSWERS)
           throw new RelayError('broker_timeout', `reading ${topic}/${partition}: nothing comes from offset ${next} on`);
       }
     }
@@ -239,12 +241,13 @@ function max(one: bigint, other: bigint): bigint {
 
 /** Tries again what may pass by itself, for some seconds. */
 async function asking<T>(doing: string, ask: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
     try {
       return await ask();
     } catch (thrown) {
       const { error } = troubleOf(thrown, doing);
-      if (!error.retryable || attempt >= PATIENCE) throw error;
+      if (!error.retryable || performance.now() > deadline) throw error;
       await sleep(RETRY_MS);
     }
   }

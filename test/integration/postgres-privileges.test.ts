@@ -57,12 +57,13 @@ describeWithService('postgres', 'privileges', () => {
     await admin.end();
   });
 
-  const check = async () => {
+  const check = async (keepsPublished = true) => {
     const context = {
       mapping,
       publication: options.publication!,
       captureMode: 'replication',
       connection: null,
+      keepsPublished,
     } as const;
     return (await checkPostgres(relay, context)).filter((finding) => finding.status !== 'ok');
   };
@@ -97,6 +98,13 @@ describeWithService('postgres', 'privileges', () => {
         expect(await check()).toEqual([]);
       },
     );
+  });
+
+  test('what only published.retain needs is not missed without it', async () => {
+    await admin.query(`REVOKE ALL ON ${tables.published} FROM ${relayRole}`);
+    expect(await check()).toHaveLength(3);
+    expect(await check(false)).toEqual([]);
+    await admin.query(`GRANT SELECT, INSERT, DELETE ON ${tables.published} TO ${relayRole}`);
   });
 
   test('the relay role may neither write nor change the outbox', async () => {
