@@ -69,6 +69,8 @@ describeWithLauncher('kafka', 'while one of two brokers is down', () => {
         await brokers[down].kill();
         await relay.untilState('down', down);
         const before = await relay.metric('published_total', { destination: up, lane: 'stream' });
+        const passes = await relay.metric('pass_seconds_count', { destination: up });
+        expect(passes).toBeGreaterThan(0);
         await workload.progress(200);
         const position = await walPosition(outbox);
         await until(
@@ -87,6 +89,7 @@ describeWithLauncher('kafka', 'while one of two brokers is down', () => {
         expect(sinceOf(await relay.status(), up)).toBe(since);
         const written = await workload.stop();
         await outbox.untilEmpty();
+        expect(await relay.metric('pass_seconds_count', { destination: up })).toBe(passes);
         expect(faults(account(only(written, up), await arrived(up)), 'none')).toEqual([]);
         expect(faults(account(only(written, down), await arrived(down)), 'permitted')).toEqual([]);
       },
