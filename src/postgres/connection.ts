@@ -62,8 +62,15 @@ const SESSION: Readonly<Record<string, string>> = {
   tcp_user_timeout: '30000',
 };
 
-/** Bounds what a relay killed in the middle of creating a slot leaves behind: its backend gives up by itself. */
-const REPLICATION: Readonly<Record<string, string>> = { lock_timeout: '30s', wal_sender_timeout: '30s' };
+/**
+ * Bounds what a relay that was killed or stopped leaves behind, at whatever point: its backend, and with it the slot, gives
+ * up by itself while it waits for a transaction, for the next command, or for an answer to what it streams.
+ */
+const REPLICATION: Readonly<Record<string, string>> = {
+  lock_timeout: '30s',
+  idle_session_timeout: '30s',
+  wal_sender_timeout: '30s',
+};
 
 const KEEPALIVE_DELAY_MS = 10_000;
 
@@ -93,13 +100,17 @@ export function connectSql(
 }
 
 /**
- * Opens a walsender session (`replication=database`) on the primary, with the same output settings.
+ * Opens a walsender session (`replication=database`) on the primary, with the same output settings. One that comes to a
+ * server that will not do costs no more than the stream: a pooler may send walsenders elsewhere than all other sessions.
  *
  * @throws RelayError as {@link connectSql}; `postgres_permission` where the role may not replicate
  */
 export function connectReplication(options: PostgresOptions, role: string, signal?: AbortSignal): Promise<pg.Client> {
   const extra = { options: startupOptions({ ...SESSION, ...REPLICATION }), replication: 'database' };
-  return connectPrimary(options, role, extra, signal);
+  const { admission } = options;
+  if (admission === undefined) return connectPrimary(options, role, extra, signal);
+  const refusing = { refusal: (server: PrimaryIdentity) => admission.refusal(server), nowhere: () => undefined };
+  return connectPrimary({ ...options, admission: refusing }, role, extra, signal);
 }
 
 /**

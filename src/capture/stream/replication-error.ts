@@ -63,6 +63,9 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 /** lock_not_available, query_canceled: what the creation of a slot ends by when it has waited too long. */
 const WAITED_TOO_LONG = new Set(['55P03', '57014']);
 
+/** The walsender's session came to another server than that of the SQL sessions. */
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(['postgres_other_primary', 'postgres_stale_primary']);
+
 /** What keeps the creation of a slot waiting, and how to find it. */
 export const LONG_TRANSACTIONS_REMEDY =
   'A slot waits for the write transactions that are running. Find them: SELECT pid, xact_start, state, query FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and prepared ones: SELECT gid, prepared FROM pg_prepared_xacts.';
@@ -86,6 +89,9 @@ export function endedByServer(error: unknown): boolean {
  */
 export function replicationError(error: unknown, doing: string, user: string): RelayError {
   if (error instanceof RelayError && !error.code.startsWith('postgres_')) return error;
+  if (error instanceof RelayError && ELSEWHERE.has(error.code)) {
+    return new RelayError('replication_indirect', `${doing}: ${error.message}`, { cause: error });
+  }
   const { message } = postgresError(error, doing);
   const refusal = REFUSALS[sqlState(error) ?? ''];
   if (refusal !== undefined) {

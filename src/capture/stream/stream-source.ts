@@ -115,7 +115,7 @@ class Opening {
     const identity = await identifySystem(walsender);
     const timings = await this.#timings(walsender);
     const startLsn = await createSlot(walsender, this.#slotName);
-    watch.slotCreated();
+    watch.slotCreated(startLsn);
     await assertSameServer(session, this.#slotName, identity);
     const stream = new WalsenderStream({
       walsender,

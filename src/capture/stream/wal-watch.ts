@@ -1,4 +1,5 @@
 import { RelayError } from '../../core/errors.ts';
+import { formatLsn, type Lsn } from '../../core/lsn.ts';
 import type { BlockingTransaction, SlotObserver } from '../../core/status.ts';
 import type { OutboxTable } from '../../core/table.ts';
 import type { SqlSession } from '../../postgres/session.ts';
@@ -53,8 +54,9 @@ export class WalWatch {
   }
 
   /** The slot has been created: from now on it has to be there. */
-  slotCreated(): void {
+  slotCreated(startLsn: Lsn): void {
     this.#created = true;
+    this.#restart ??= formatLsn(startLsn);
     this.#waitsFor(null);
   }
 
