@@ -7,7 +7,7 @@ import type { ParkedMark } from '../../src/core/store.ts';
 import { Ledger } from '../../src/relay/ledger.ts';
 import { ParkedKeys } from '../../src/relay/parked-keys.ts';
 import { Quarantine } from '../../src/relay/quarantine.ts';
-import { noTelemetry } from '../support/simulation/history.ts';
+import { noTelemetry } from '../support/simulation/telemetry.ts';
 import { message } from './relay-support.ts';
 
 const FAULT = new RelayError('message_unroutable', 'no such topic');
