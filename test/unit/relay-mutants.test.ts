@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mutated } from '../support/mutants/plugin.ts';
-import { RELAY_MUTANTS, type Mutant } from '../support/mutants/relay-mutants.ts';
+import type { Mutant } from '../support/mutants/mutant.ts';
+import { RELAY_MUTANTS } from '../support/mutants/relay-mutants.ts';
 import { play } from '../support/simulation/history.ts';
 import { plans } from '../support/simulation/plan.ts';
 import { violations } from '../support/simulation/truth.ts';
@@ -11,19 +12,23 @@ const HISTORIES = 400;
 
 /** What the simulated histories would find if a rule did not hold: each is broken in turn. */
 describe('the simulated histories', () => {
-  it.each(RELAY_MUTANTS)('find when $name (rule $rule): $finds', async (mutant) => {
-    const playMutant = await mutantOf(mutant);
-    const survived: string[] = [];
-    for (const plan of fc.sample(plans(mutant.plans), { seed: 1, numRuns: HISTORIES })) {
-      const found = violations(await playMutant(plan, mutant.breaks ?? null));
-      survived.push(found.join());
-      if (!found.includes(mutant.finds)) continue;
-      // by the mutation, and not by the history
-      expect(violations(await play(plan))).toEqual([]);
-      return;
-    }
-    expect.fail(`survived ${HISTORIES} histories, which found: ${[...new Set(survived)].join(' | ')}`);
-  });
+  it.each(RELAY_MUTANTS)(
+    'find when $name (rule $rule): $finds',
+    async (mutant) => {
+      const playMutant = await mutantOf(mutant);
+      const survived: string[] = [];
+      for (const plan of fc.sample(plans(mutant.plans), { seed: 1, numRuns: HISTORIES })) {
+        const found = violations(await playMutant(plan, mutant.breaks ?? null));
+        survived.push(found.join());
+        if (!found.includes(mutant.finds)) continue;
+        // by the mutation, and not by the history
+        expect(violations(await play(plan))).toEqual([]);
+        return;
+      }
+      expect.fail(`survived ${HISTORIES} histories, which found: ${[...new Set(survived)].join(' | ')}`);
+    },
+    120_000,
+  );
 });
 
 async function mutantOf({ edits = [] }: Mutant): Promise<typeof play> {

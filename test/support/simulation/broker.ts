@@ -121,9 +121,9 @@ class SimulatedSession implements PublisherSession {
         // what has got past this may leave later: it is in the buffers of a connection
         if (!this.#listener.maySend()) throw new RelayError('leadership_lost', 'simulated');
         const { refused } = await this.#gate.call(() => this.#broker.receive(batch));
-        if (!this.#closed) this.#heard(batch, refused);
+        if (!this.#isClosed()) this.#heard(batch, refused);
       } catch (error) {
-        if (!this.#closed) this.#listener.failed(error as RelayError);
+        if (!this.#isClosed()) this.#listener.failed(error as RelayError);
         return;
       }
     }
@@ -138,6 +138,10 @@ class SimulatedSession implements PublisherSession {
     this.#queue.unshift(...batch.slice(refusedAt + 1));
     if (refused.key !== null) this.#held.set(refused.key, []);
     this.#listener.refused(refused, new RelayError('message_too_large', 'simulated'));
+  }
+
+  #isClosed(): boolean {
+    return this.#closed;
   }
 
   #unhold(key: string): readonly OutgoingMessage[] {

@@ -33,7 +33,7 @@ export class Gate {
       this.cross(() => {
         request().then(
           (answer) => this.cross(() => resolve(answer)),
-          (error: unknown) => this.cross(() => reject(error as Error)),
+          (error: Error) => this.cross(() => reject(error)),
         );
       });
     });

@@ -109,12 +109,12 @@ class History {
 
   /** Resolves when the relay has come to its end and another one may begin; or with it, if it has been spared. */
   async #relayWithEnd(end: RelayEnd, written: Promise<void>): Promise<RelayProcess | null> {
-    let over = false;
+    const fate = { over: false };
     const reached = new Promise<void>((resolve) => {
       const { gate } = this.#startRelay({
         crossing: end.crossing,
         action: () => {
-          over = true;
+          fate.over = true;
           if (end.kind === 'kill') gate.close();
           if (end.kind === 'freeze') gate.freeze();
           resolve();
@@ -124,7 +124,7 @@ class History {
     const process = this.#process;
     await Promise.race([reached, written]);
     process?.gate.disarm();
-    if (!over || process === null) return process;
+    if (!fate.over || process === null) return process;
     if (end.kind === 'stop') await process.stop();
     process.gate.depose();
     if (end.kind === 'freeze') void this.#goesOnLater(process);

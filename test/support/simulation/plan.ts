@@ -174,3 +174,9 @@ export function plans(narrowed: Partial<PlanSource> = {}): fc.Arbitrary<HistoryP
   const source: PlanSource = { ...ALL_PLANS, ...narrowed };
   return fc.record(source);
 }
+
+/** How many histories a run of the tests plays: `HISTORIES`, or 10,000 where `CI=true`, else 500. */
+export function historiesToPlay(): number {
+  const { HISTORIES, CI } = process.env;
+  return Number(HISTORIES ?? (CI === 'true' ? 10_000 : 500));
+}

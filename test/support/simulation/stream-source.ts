@@ -90,7 +90,7 @@ export class SimulatedStreamSource implements StreamSource {
     const most = 1 + database.random.below(3);
     for (let told = 0; told < most && !conversation.stray; conversation.at++) {
       const transaction = database.log[conversation.at];
-      if (transaction?.commitLsn == null || transaction.commitLsn >= flushLsn) break;
+      if (transaction === undefined || transaction.commitLsn === null || transaction.commitLsn >= flushLsn) break;
       if (transaction.rows.length === 0 || (transaction.rolledBack && !this.#sessions.breaks('committed-only')))
         continue;
       if (transaction.hidden) {

@@ -113,3 +113,14 @@ export function violations(verdict: Verdict): readonly (keyof Verdict)[] {
     return Array.isArray(found) ? found.length > 0 : found !== 0 && found !== null;
   });
 }
+
+/** Nothing is wrong. */
+export const FINE: Verdict = {
+  missing: [],
+  phantoms: [],
+  disorder: [],
+  duplicates: [],
+  leftInTable: 0,
+  stragglers: 0,
+  stuck: null,
+};
