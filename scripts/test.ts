@@ -1,24 +1,33 @@
 /**
  * `npm test`: runs the tests once and prints `N passed, N failed` as its last line. Arguments go on to vitest: file
  * names, `-t NAME`, `--project unit`. With `CI=true`, and no `PG_VERSION`, the tests that use services run twice, on the
- * oldest and on the newest Postgres.
+ * oldest and on the newest Postgres, and, without arguments, rounds of chaos after them.
  */
 import { parseCLI, startVitest } from 'vitest/node';
+import { playChaos } from './test/chaos.ts';
+import type { Tally } from './test/tally.ts';
 
-interface Tally {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+const ARGUMENTS = process.argv.slice(2);
+/** Plays two rounds of chaos, which are too few where more are played. */
+const CHAOS_SMOKE = 'test/integration/chaos-smoke.test.ts';
 
 interface Round {
   readonly postgres: string | undefined;
   readonly projects: readonly string[];
 }
 
-function rounds(): Round[] {
+/** Whether all that CI runs is to be run. */
+function isMatrix(): boolean {
   const { CI, PG_VERSION, TEST_POSTGRES_URL } = process.env;
-  if (CI !== 'true' || PG_VERSION || TEST_POSTGRES_URL) return [{ postgres: PG_VERSION, projects: [] }];
+  return CI === 'true' && !PG_VERSION && !TEST_POSTGRES_URL;
+}
+
+function playsChaos(): boolean {
+  return isMatrix() && ARGUMENTS.length === 0;
+}
+
+function rounds(): Round[] {
+  if (!isMatrix()) return [{ postgres: process.env.PG_VERSION, projects: [] }];
   return [
     { postgres: '14', projects: ['unit', 'services'] },
     { postgres: '18', projects: ['services'] },
@@ -27,11 +36,12 @@ function rounds(): Round[] {
 
 async function runRound({ postgres, projects }: Round, tally: Tally): Promise<void> {
   if (postgres !== undefined) process.env.PG_VERSION = postgres;
-  const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
+  const { filter, options } = parseCLI(['vitest', 'run', ...ARGUMENTS]);
   const project = options.project ?? [...projects];
   const vitest = await startVitest('test', filter, {
     ...options,
     watch: false,
+    ...(playsChaos() ? { exclude: [...(options.exclude ?? []), CHAOS_SMOKE] } : {}),
     ...(project.length > 0 ? { project } : {}),
   });
   for (const module of vitest.state.getTestModules()) {
@@ -57,6 +67,11 @@ async function main(): Promise<void> {
       console.error(error);
       tally.failed++;
     }
+  }
+  if (playsChaos()) {
+    const { passed, failed } = await playChaos();
+    tally.passed += passed;
+    tally.failed += failed;
   }
   if (tally.failed > 0 || tally.passed === 0) process.exitCode = 1;
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';

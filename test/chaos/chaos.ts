@@ -2,7 +2,7 @@ import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeScratchFolder, scratchFolder } from '../support/services/scratch.ts';
 import type { ChaosOptions } from './options.ts';
-import { drawRound } from './plan.ts';
+import { drawRound, type RoundPlan } from './plan.ts';
 import { drawCommand, failureLines, reportToResume, roundLine, summaryLine, writeReport } from './report.ts';
 import { playRound, type RoundResult } from './round.ts';
 import { type Services, startServices } from './services.ts';
@@ -36,6 +36,12 @@ export async function runChaos(options: ChaosOptions, print: (line: string) => v
   return results.every(({ problems }) => problems.length === 0);
 }
 
+/** A peer is played alone: it has no second instance that could take over. */
+function planOf({ seed, faults, peer }: ChaosOptions, round: number): RoundPlan {
+  const plan = drawRound(seed, round, faults);
+  return peer === undefined ? plan : { ...plan, relays: 1 };
+}
+
 async function playAndTell(
   services: Services,
   options: ChaosOptions,
@@ -44,7 +50,7 @@ async function playAndTell(
 ): Promise<RoundResult> {
   const folder = await scratchFolder('chaos');
   try {
-    const result = await playRound(services, drawRound(options.seed, round, options.faults), folder);
+    const result = await playRound(services, planOf(options, round), folder, options.peer);
     print(roundLine(result));
     if (result.problems.length > 0) {
       const kept = join(options.keep, `seed-${options.seed}-${options.broker}-round-${round}`);

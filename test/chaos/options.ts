@@ -3,6 +3,7 @@ import { POSTGRES_MAJORS, type PostgresMajor } from '../support/services/postgre
 import { parseDuration } from '../../src/config/units.ts';
 import { BROKER_NAMES, type BrokerName } from './brokers/broker.ts';
 import { FAULT_NAMES, type FaultName, faultsFor } from './faults/index.ts';
+import type { PeerName } from './stage.ts';
 
 /** What a run is asked for. */
 export interface ChaosOptions {
@@ -14,6 +15,8 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly faults: readonly FaultName[];
   readonly broker: BrokerName;
+  /** Played in the place of this project's relay. */
+  readonly peer?: PeerName;
   /** By default `$PG_VERSION` or 18. */
   readonly pg?: PostgresMajor;
   /** Where the report goes as JSON. */
@@ -38,6 +41,7 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
     .addOption(new Option('--seed <number>', 'what all is drawn from').argParser(toCount).default(1))
     .addOption(new Option('--faults <list>', 'only these (default: all that the broker can have)').argParser(toFaults))
     .addOption(new Option('--broker <name>', 'where to publish').choices(BROKER_NAMES).default('kafka'))
+    .addOption(new Option('--peer <name>', 'another relay to play in the place of this one').choices(['debezium']))
     .addOption(new Option('--pg <major>', 'version of Postgres').choices(POSTGRES_MAJORS))
     .addOption(new Option('--json <file>', 'write the report there as JSON, after every round'))
     .addOption(new Option('--resume', 'go on behind the last round in the report of --json').default(false))
@@ -56,9 +60,11 @@ type GivenOptions = Omit<ChaosOptions, 'rounds' | 'forMs' | 'faults'> &
   Partial<Pick<ChaosOptions, 'rounds' | 'faults'>> & { readonly for?: number };
 
 function complete(command: Command, { for: forMs, ...given }: GivenOptions): ChaosOptions {
-  const { broker, faults = faultsFor(broker), rounds = forMs === undefined ? 10 : 1 } = given;
-  const foreign = faults.filter((name) => !faultsFor(broker).includes(name));
-  if (foreign.length > 0) command.error(`error: with ${broker} there is no ${foreign.join(', ')}`);
+  const { broker, peer } = given;
+  const possible = faultsFor(broker, peer !== undefined);
+  const { faults = possible, rounds = forMs === undefined ? 10 : 1 } = given;
+  const foreign = faults.filter((name) => !possible.includes(name));
+  if (foreign.length > 0) command.error(`error: not with ${peer ?? broker}: ${foreign.join(', ')}`);
   if (given.resume && given.json === undefined) command.error('error: --resume needs --json');
   return { ...given, faults, rounds, ...(forMs === undefined ? {} : { forMs }) };
 }

@@ -16,10 +16,11 @@ export interface ChaosReport {
 }
 
 /** The command that draws the same rounds, without which of them. */
-export function drawCommand({ seed, broker, pg, faults }: ChaosOptions): string {
-  const only = faults.length === faultsFor(broker).length ? '' : ` --faults ${faults.join(',')}`;
+export function drawCommand({ seed, broker, peer, pg, faults }: ChaosOptions): string {
+  const only = faults.length === faultsFor(broker, peer !== undefined).length ? '' : ` --faults ${faults.join(',')}`;
   const version = pg === undefined ? '' : ` --pg ${pg}`;
-  return `npm run chaos -- --seed ${seed} --broker ${broker}${version}${only}`;
+  const other = peer === undefined ? '' : ` --peer ${peer}`;
+  return `npm run chaos -- --seed ${seed} --broker ${broker}${other}${version}${only}`;
 }
 
 /** The command that plays a round again: the same faults at the same times; what they hit depends on the machine. */
@@ -53,7 +54,7 @@ export async function writeReport(file: string, report: ChaosReport): Promise<vo
 
 /** One line for a round. */
 export function roundLine(result: RoundResult): string {
-  const { plan, problems, committed, duplicates, lost, takenBack, steady, elapsedMs } = result;
+  const { plan, problems, committed, duplicates, lost, takenBack, restarts, rescues, steady, elapsedMs } = result;
   const verdict = problems.length === 0 ? 'ok' : 'FAILED';
   const relays = plan.relays === 1 ? '1 relay' : `${plan.relays} relays`;
   const facts = [
@@ -62,6 +63,8 @@ export function roundLine(result: RoundResult): string {
     `${committed} events`,
     `${duplicates} duplicates`,
     ...(lost + takenBack > 0 ? [`${lost} taken back by failovers, ${takenBack} of the published`] : []),
+    ...(restarts > 0 ? [`ended by itself ${restarts} times`] : []),
+    ...(rescues > 0 ? [`got stuck and was started anew ${rescues} times`] : []),
     ...(steady ? [] : ['streaming was interrupted while quiet']),
   ];
   return `round ${plan.round}: ${verdict}; ${facts.join(', ')}; ${describeFaults(plan)}`;

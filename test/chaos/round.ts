@@ -6,7 +6,7 @@ import type { Lane } from './faults/fault.ts';
 import { FAULTS } from './faults/index.ts';
 import type { PlannedFault, RoundPlan } from './plan.ts';
 import type { Services } from './services.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openStage, type PeerName, type Stage } from './stage.ts';
 
 /** How a round went. */
 export interface RoundResult {
@@ -15,6 +15,12 @@ export interface RoundResult {
   readonly problems: readonly string[];
   /** Events that were committed, and so had to arrive. */
   readonly committed: number;
+  /** Committed events that have not arrived. */
+  readonly missing: number;
+  /** Messages of events that were not committed. */
+  readonly phantoms: number;
+  /** First occurrences behind a later event of their key. */
+  readonly disorder: number;
   /** Messages beyond the first of their event. */
   readonly duplicates: number;
   /** Events known to be committed that failovers took back. */
@@ -23,12 +29,32 @@ export interface RoundResult {
   readonly takenBack: number;
   /** Whether streaming went on without a break through the quiet phase. */
   readonly steady: boolean;
+  /** How often a peer ended by itself and was started again. */
+  readonly restarts: number;
+  /** How often a peer got stuck and was started anew. */
+  readonly rescues: number;
+  /** Bytes of log that the server kept for the relays at the end. */
+  readonly retained: number;
   /** When each fault began and was mended, in milliseconds of the round. */
   readonly timeline: readonly string[];
   readonly elapsedMs: number;
 }
 
-type Outcome = Pick<RoundResult, 'committed' | 'duplicates' | 'lost' | 'takenBack' | 'steady' | 'problems'>;
+type Outcome = Omit<RoundResult, 'plan' | 'timeline' | 'elapsedMs'>;
+
+const NOTHING: Omit<Outcome, 'problems'> = {
+  committed: 0,
+  missing: 0,
+  phantoms: 0,
+  disorder: 0,
+  duplicates: 0,
+  lost: 0,
+  takenBack: 0,
+  steady: false,
+  restarts: 0,
+  rescues: 0,
+  retained: 0,
+};
 
 type Note = (what: string) => void;
 
@@ -39,20 +65,32 @@ const WRITERS = 4;
 const PROGRESS = 100;
 const QUIET = { writers: 2, pauseMs: 80 };
 
-/** Plays one round. Never throws for what a relay does. @param folder gets the relays' logs */
-export async function playRound(services: Services, plan: RoundPlan, folder: string): Promise<RoundResult> {
+/**
+ * Plays one round. Never throws for what a relay does.
+ *
+ * @param folder gets the relays' logs
+ * @param peer played in the place of this project's relay
+ */
+export async function playRound(
+  services: Services,
+  plan: RoundPlan,
+  folder: string,
+  peer?: PeerName,
+): Promise<RoundResult> {
   const started = performance.now();
   const timeline: string[] = [];
   const note: Note = (what) => void timeline.push(`${Math.round(performance.now() - started)} ms ${what}`);
-  const outcome = await setUpAndPlay(services, plan, folder, note).catch((error: unknown): Outcome => {
-    note('the round broke off');
-    return { problems: [messageOf(error)], committed: 0, duplicates: 0, lost: 0, takenBack: 0, steady: false };
-  });
+  const outcome = await setUpAndPlay(() => openStage(services, plan, folder, peer), plan, note).catch(
+    (error: unknown): Outcome => {
+      note('the round broke off');
+      return { ...NOTHING, problems: [messageOf(error)] };
+    },
+  );
   return { ...outcome, plan, timeline, elapsedMs: Math.round(performance.now() - started) };
 }
 
-async function setUpAndPlay(services: Services, plan: RoundPlan, folder: string, note: Note): Promise<Outcome> {
-  const stage = await openStage(services, plan, folder);
+async function setUpAndPlay(open: () => Promise<Stage>, plan: RoundPlan, note: Note): Promise<Outcome> {
+  const stage = await open();
   try {
     const outcome = await play(stage, plan, note);
     return { ...outcome, problems: [...outcome.problems, ...stage.relays.offences] };
@@ -69,50 +107,85 @@ function messageOf(error: unknown): string {
 }
 
 async function play(stage: Stage, plan: RoundPlan, note: Note): Promise<Outcome> {
-  const mayLose = plan.faults.some(({ name }) => FAULTS[name].losesCommits === true);
-  const early = plan.faults.filter(({ name }) => FAULTS[name].prepare !== undefined);
-  const late = plan.faults.filter((fault) => !early.includes(fault));
-  const busy = await writing(
-    stage,
-    plan.seed,
-    { writers: WRITERS, pauseMs: plan.pauseMs, mayLose },
-    async (workload) => {
-      for (const { name } of early) await FAULTS[name].prepare?.(stage);
-      await Promise.all([stage.relays.start(plan.relays), strikeAll(stage, early, note)]);
-      await stage.relays.untilStreaming();
-      note('streaming');
-      await strikeAll(stage, late, note);
-      await stage.relays.untilStreaming();
-      note('streaming again');
-      await workload.progress(PROGRESS);
-    },
-  );
-  await drained(stage);
+  const { relays } = stage;
+  const patience = new Patience(stage, note);
+  const busy = await playBusy(stage, plan, patience, note);
+  await patience.have(() => drained(stage));
   note('drained');
-  const before = await stage.relays.untilStreaming();
+  const before = await relays.untilStreaming();
   const quiet = await writing(stage, plan.seed + 1, QUIET, () => delay(plan.quietMs));
-  const leftovers = await drained(stage).then(
-    () => [],
-    (error: unknown) => [String(error)],
-  );
-  const after = await stage.relays.untilStreaming();
+  await patience.have(() => drained(stage));
+  const after = await relays.untilStreaming();
   note('accounting');
   const rolledBack = new Set([...busy.rolledBack, ...quiet.rolledBack]);
   const written = { ...quiet, rolledBack, takenBack: busy.takenBack };
   const found = account(written, await stage.sink.arrived());
-  const ends = (await stage.relays.stop()).filter((how) => how !== 'exit code 0');
+  const retained = await stage.retained();
   return {
     committed: written.committed.length,
+    missing: found.missing.length,
+    phantoms: found.phantoms.length,
+    disorder: found.disorder.length,
     duplicates: found.duplicates.length,
     lost: busy.lost,
     takenBack: found.takenBack.length,
     steady: before.pid === after.pid && before.since === after.since,
+    restarts: relays.restarts,
+    rescues: patience.rescues,
+    retained,
     problems: [
       ...problemsOf(found, plan.faults.length === 0 ? 'none' : 'permitted'),
-      ...leftovers,
-      ...ends.map((how) => `a relay that was asked to end: ${how}`),
+      ...patience.lost,
+      ...(await relays.stop()),
     ],
   };
+}
+
+/** From the first event to the last after all faults. */
+function playBusy(stage: Stage, plan: RoundPlan, patience: Patience, note: Note): Promise<Written> {
+  const mayLose = plan.faults.some(({ name }) => FAULTS[name].losesCommits === true);
+  const early = plan.faults.filter(({ name }) => FAULTS[name].prepare !== undefined);
+  const late = plan.faults.filter((fault) => !early.includes(fault));
+  const options = { writers: WRITERS, pauseMs: plan.pauseMs, mayLose };
+  return writing(stage, plan.seed, options, async (workload) => {
+    for (const { name } of early) await FAULTS[name].prepare?.(stage);
+    await Promise.all([stage.relays.start(plan.relays), strikeAll(stage, early, note)]);
+    await patience.have(() => stage.relays.untilStreaming());
+    note('streaming');
+    await strikeAll(stage, late, note);
+    await patience.have(() => stage.relays.untilStreaming());
+    note('streaming again');
+    await workload.progress(PROGRESS);
+  });
+}
+
+/** Waits for what has to come by itself. A peer for which it does not come is started anew once, as by its operator. */
+class Patience {
+  /** What never came. */
+  readonly lost: string[] = [];
+  rescues = 0;
+  readonly #stage: Stage;
+  readonly #note: Note;
+
+  constructor(stage: Stage, note: Note) {
+    this.#stage = stage;
+    this.#note = note;
+  }
+
+  /** The round goes on to its accounting also if it does not come. */
+  async have(wait: () => Promise<unknown>): Promise<void> {
+    try {
+      await wait();
+    } catch (error) {
+      if (this.rescues > 0 || !(await this.#stage.relays.rescue())) {
+        this.lost.push(messageOf(error));
+        return;
+      }
+      this.rescues++;
+      this.#note('started anew');
+      await this.have(wait);
+    }
+  }
 }
 
 /** Lets writers work while `act` does, and tells what they wrote. */
@@ -151,10 +224,10 @@ async function strikeAll(stage: Stage, faults: readonly PlannedFault[], note: No
 }
 
 function drained(stage: Stage): Promise<true> {
-  return until(async () => (await stage.size()) === 0, {
-    what: 'the outbox to be empty, while the relay streams',
+  return until(async () => (await stage.pending()) === 0, {
+    what: 'all events to be published, while the relay streams',
     timeoutMs: DRAIN_TIMEOUT_MS,
     everyMs: 100,
-    details: async () => `${await stage.size()} rows are left`,
+    details: async () => `${await stage.pending()} are left`,
   });
 }

@@ -1,11 +1,15 @@
+import type pg from 'pg';
 import { quoteTable, type TableName } from '../../src/postgres/identifier.ts';
+import { workloadTables } from '../support/workload/tables.ts';
 import { connectAdmin, createOutbox, createRole, dropRoles, postgresOptions } from '../support/outbox.ts';
 import type { RelayConfig } from '../support/relay-child.ts';
 import { until } from '../support/services/until.ts';
 import { uniqueName } from '../support/unique-name.ts';
 import type { Sink } from './brokers/broker.ts';
 import type { RoundPlan } from './plan.ts';
-import { RelayGroup } from './relays.ts';
+import { type DebeziumPlace, DebeziumRelays, withPlainId } from './relays/debezium-relays.ts';
+import { OutboxRelays } from './relays/outbox-relays.ts';
+import type { RelayGroup } from './relays/relay-group.ts';
 import type { Services } from './services.ts';
 
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -23,14 +27,19 @@ export interface Stage extends Services {
   readonly sink: Sink;
   /** Runs statements as the superuser, again if the server is away or goes meanwhile: they must bear repetition. */
   readonly sql: (statements: string) => Promise<void>;
-  /** How many rows are in the outbox. */
-  readonly size: () => Promise<number>;
+  /** How many events are still to arrive: by what is in the outbox, and with a peer by what is at the broker. */
+  readonly pending: () => Promise<number>;
+  /** How many bytes of log the server keeps for the relays. */
+  readonly retained: () => Promise<number>;
   /** Kills the relays and drops the database. */
   readonly clear: () => Promise<void>;
 }
 
-/** Sets a round up. @param folder gets the relays' logs */
-export async function openStage(services: Services, plan: RoundPlan, folder: string): Promise<Stage> {
+/** Another relay that can be played in the place of this one. */
+export type PeerName = 'debezium';
+
+/** Sets a round up. @param folder gets the relays' logs @param peer by default this project's relay is played */
+export async function openStage(services: Services, plan: RoundPlan, folder: string, peer?: PeerName): Promise<Stage> {
   const name = uniqueName('chaos');
   const { postgres } = services;
   await postgres.query(`CREATE DATABASE ${name}`);
@@ -40,8 +49,13 @@ export async function openStage(services: Services, plan: RoundPlan, folder: str
   const { mapping, publication } = await createOutbox(admin, { relayRole: role });
   await admin.end();
   if (publication === null) throw new Error('an outbox of tests has a publication');
-  const sink = await services.broker.openSink(name, plan);
-  const relays = new RelayGroup(relayConfig(services, plan, { url, role, mapping, publication, sink, name }), folder);
+  const place = await services.broker.openSink(name, plan);
+  const sink = peer === undefined ? place : { ...place, arrived: async () => (await place.arrived()).map(withPlainId) };
+  const names = { url, role, mapping, publication, sink, name };
+  const relays =
+    peer === 'debezium'
+      ? await DebeziumRelays.create(debeziumPlace(services, names), folder)
+      : new OutboxRelays(relayConfig(services, plan, names), folder);
   const sql = (statements: string): Promise<void> => repeatedly(url, statements);
   return {
     ...services,
@@ -53,7 +67,8 @@ export async function openStage(services: Services, plan: RoundPlan, folder: str
     relays,
     sink,
     sql,
-    size: () => countRows(url, quoteTable(mapping)),
+    pending: () => (peer === undefined ? countRows(url, quoteTable(mapping)) : countAbsent(url, mapping, sink)),
+    retained: () => retainedBytes(url),
     clear: async () => {
       await relays.dispose();
       const cleaning = await connectAdmin(url);
@@ -98,6 +113,22 @@ function relayConfig({ postgres }: Services, plan: RoundPlan, names: Names): Rel
   };
 }
 
+function debeziumPlace({ postgres }: Services, names: Names): DebeziumPlace {
+  const { database, user, password } = postgresOptions(names.url, names.role);
+  return {
+    host: '127.0.0.1',
+    port: postgres.relayProxy.port,
+    database,
+    user,
+    password: password ?? '',
+    table: `${names.mapping.schema}.${names.mapping.name}`,
+    publication: names.publication,
+    name: names.name,
+    adminUrl: names.url,
+    sink: names.sink.debezium,
+  };
+}
+
 async function repeatedly(url: string, statements: string): Promise<void> {
   const attempt = async (): Promise<true> => {
     const client = await connectAdmin(url);
@@ -112,10 +143,30 @@ async function repeatedly(url: string, statements: string): Promise<void> {
 }
 
 async function countRows(url: string, outbox: string): Promise<number> {
+  const rows = await query<{ count: number }>(url, `SELECT count(*)::int AS count FROM ${outbox}`);
+  return rows[0]!.count;
+}
+
+/** How many committed events are not at the broker. */
+async function countAbsent(url: string, table: TableName, sink: Sink): Promise<number> {
+  const committed = await query<{ id: string }>(url, `SELECT id::text FROM ${workloadTables(table).ledger}`);
+  const arrived = new Set((await sink.arrived()).map(({ id }) => id));
+  return committed.filter(({ id }) => !arrived.has(id)).length;
+}
+
+async function retainedBytes(url: string): Promise<number> {
+  const rows = await query<{ bytes: number }>(
+    url,
+    `SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)::float8 AS bytes
+       FROM pg_replication_slots WHERE database = current_database()`,
+  );
+  return rows[0]!.bytes;
+}
+
+async function query<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
   const client = await connectAdmin(url);
   try {
-    const { rows } = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${outbox}`);
-    return rows[0]!.count;
+    return (await client.query<Row>(sql)).rows;
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -1,4 +1,4 @@
-/** Two rounds of `npm run chaos` whose faults hit the relay, both services and the table: they always run in CI. */
+/** Two rounds of `npm run chaos` whose faults hit the relay, both services and the table; CI plays more instead. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -48,6 +48,7 @@ describe('the options of a run', () => {
   it('choose among the faults that the broker can have', () => {
     expect(parseOptions(['--broker', 'rabbitmq']).faults).toEqual(FAULT_NAMES);
     expect(parseOptions([]).faults).toEqual(faultsFor('kafka'));
+    expect(faultsFor('kafka', true)).not.toContain('disk-full');
     expect(faultsFor('kafka')).not.toContain('queue-full');
     expect(parseOptions(['--faults', 'relay-kill,broker-kill']).faults).toEqual(['relay-kill', 'broker-kill']);
   });

@@ -14,6 +14,8 @@ export type Trouble = 'exchange-gone' | 'memory-alarm' | 'queue-full';
 export interface Sink {
   /** The relay's `destinations` and `routes`. */
   readonly config: RelayConfig;
+  /** The `debezium.sink` properties of the peer, and its topic. */
+  readonly debezium: Readonly<Record<string, string>>;
   /** Reads all that has come so far, in its order per key. */
   arrived(): Promise<WrittenEvent[]>;
   /** Begins or mends a trouble. @throws when this kind of broker cannot have it */

@@ -5,6 +5,7 @@ import { eventsInTopic } from '../../support/workload/arrivals.ts';
 import type { Broker, Sink } from './broker.ts';
 
 const PARTITIONS = 4;
+const STRINGS = 'org.apache.kafka.common.serialization.StringSerializer';
 
 /** A Kafka of one node. Its topics keep what they have acknowledged: only processes are killed, never the machine. */
 export async function startKafkaBroker(): Promise<Broker> {
@@ -21,6 +22,13 @@ export async function startKafkaBroker(): Promise<Broker> {
       const destination = { type: 'kafka', driver, brokers, requestTimeout: '3s', retryFor: settings.retryFor };
       return {
         config: { destinations: { kafka: destination }, routes: [{ destination: 'kafka', topic }] },
+        debezium: {
+          'debezium.sink.type': 'kafka',
+          'debezium.sink.kafka.producer.bootstrap.servers': proxy.address,
+          'debezium.sink.kafka.producer.key.serializer': STRINGS,
+          'debezium.sink.kafka.producer.value.serializer': STRINGS,
+          'debezium.transforms.outbox.route.topic.replacement': topic,
+        },
         arrived: async () => {
           await using reader = new TopicReader({ brokers, topic });
           return eventsInTopic(await reader.readToEnd());

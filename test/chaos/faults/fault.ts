@@ -17,6 +17,8 @@ export interface Fault {
   readonly brokers?: readonly BrokerName[];
   /** Whether transactions that were committed may be gone afterwards, as they are with every other relay. @default false */
   readonly losesCommits?: boolean;
+  /** Says nothing about a peer: that has no second instance, deletes nothing, or loses its slot by it. @default false */
+  readonly ownOnly?: boolean;
   /** What is wrong before the relays are started; `strike` then begins as they are. @default nothing */
   prepare?(stage: Stage): Promise<void>;
   /** Lets it happen, and resolves when all of it is mended. @param forMs how long it lasts */

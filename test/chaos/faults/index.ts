@@ -15,7 +15,8 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = CATALOGUE;
 
 export const FAULT_NAMES = Object.keys(CATALOGUE) as readonly FaultName[];
 
-/** Those of `names` that can happen with a broker. */
-export function faultsFor(broker: BrokerName, names: readonly FaultName[] = FAULT_NAMES): FaultName[] {
-  return names.filter((name) => FAULTS[name].brokers?.includes(broker) ?? true);
+/** Those that can happen with a broker; those that say something about a peer too, if one is played. */
+export function faultsFor(broker: BrokerName, peer = false): FaultName[] {
+  const can = ({ brokers, ownOnly }: Fault): boolean => (brokers?.includes(broker) ?? true) && !(peer && ownOnly);
+  return FAULT_NAMES.filter((name) => can(FAULTS[name]));
 }

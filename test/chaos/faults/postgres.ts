@@ -37,7 +37,12 @@ export const POSTGRES_FAULTS = {
     lasts: [0, 0],
     strike: (stage) => endSessions(stage, "backend_type <> 'walsender'"),
   },
-  'leader-session-end': { lanes: ['sessions'], lasts: [0, 0], strike: (stage) => endSessions(stage, HOLDS_THE_LOCK) },
+  'leader-session-end': {
+    lanes: ['sessions'],
+    lasts: [0, 0],
+    ownOnly: true,
+    strike: (stage) => endSessions(stage, HOLDS_THE_LOCK),
+  },
   'postgres-crash': {
     lanes: ['postgres'],
     lasts: [0, 2_000],
@@ -57,12 +62,18 @@ export const POSTGRES_FAULTS = {
     },
   },
   'postgres-restart': { lanes: ['postgres'], lasts: [0, 0], strike: ({ postgres }) => postgres.primary.restart() },
-  'postgres-switchover': { lanes: ['postgres'], lasts: [0, 0], strike: ({ postgres }) => postgres.switchOver() },
+  'postgres-switchover': {
+    lanes: ['postgres'],
+    lasts: [0, 0],
+    ownOnly: true,
+    strike: ({ postgres }) => postgres.switchOver(),
+  },
   /** The old primary lags for so long, is killed for good, and is replaced by a new standby of what was its own. */
   'postgres-failover': {
     lanes: ['postgres', 'table'],
     lasts: [0, 1_000],
     losesCommits: true,
+    ownOnly: true,
     strike: ({ postgres }, forMs) => postgres.failOver(forMs),
   },
   /** The slot falls behind what the server is told to keep, and the server ends it. */

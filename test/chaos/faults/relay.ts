@@ -22,11 +22,12 @@ export const RELAY_FAULTS = {
   },
   'relay-freeze': { lanes: ['relay'], lasts: [500, 8_000], strike: FREEZE },
   /** Long enough for the other to take over, so that there are two when it is continued. */
-  'leader-freeze': { lanes: ['relay'], lasts: [6_000, 12_000], pair: true, strike: FREEZE },
+  'leader-freeze': { lanes: ['relay'], lasts: [6_000, 12_000], pair: true, ownOnly: true, strike: FREEZE },
   /** The wall clocks of all relays are ten minutes ahead, then ten minutes behind, then right again. */
   'clock-jump': {
     lanes: ['relay'],
     lasts: [200, 3_000],
+    ownOnly: true,
     strike: async ({ relays }, forMs) => {
       for (const pauseMs of [forMs, forMs, 0]) {
         relays.jumpClocks();

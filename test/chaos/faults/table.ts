@@ -45,6 +45,7 @@ export const TABLE_FAULTS = {
   'disk-full': {
     lanes: ['table'],
     lasts: [500, 5_000],
+    ownOnly: true,
     strike: async ({ sql, table, outbox }, forMs) => {
       const refuse = `${quoteIdentifier(table.schema)}.refuse`;
       await sql(`

@@ -1,14 +1,9 @@
-import { execFile } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { cached } from './cache.ts';
-import { findProgram } from './child-process.ts';
-import { unpackPackages } from './debian-packages.ts';
 import { javaHome } from './java.ts';
+import { runMaven } from './maven.ts';
 
-const run = promisify(execFile);
-const DOWNLOAD_TIMEOUT_MS = 300_000;
 const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 
 /** A Kafka server that can be started. */
@@ -26,29 +21,14 @@ export interface KafkaDistribution {
  */
 export async function kafkaDistribution(version: string): Promise<KafkaDistribution> {
   const home = await javaHome();
-  const jars = await cached(`kafka-${version}`, (folder) => downloadJars(version, folder, home));
+  const jars = await cached(`kafka-${version}`, (folder) => downloadJars(version, folder));
   return { java: join(home, 'bin/java'), classPath: join(jars, '*') };
 }
 
-async function downloadJars(version: string, folder: string, home: string): Promise<void> {
-  const maven = findProgram('mvn') ?? (await unpackedMaven());
+async function downloadJars(version: string, folder: string): Promise<void> {
   const project = join(folder, 'pom.xml');
   await writeFile(project, projectFile(version));
-  const repository = join(folder, 'repository');
-  const options = ['-q', '-B', '-ntp', '-f', project, `-Dmaven.repo.local=${repository}`];
-  const goal = [DEPENDENCY_PLUGIN, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`];
-  const env = { ...process.env, JAVA_HOME: home };
-  await run(maven, [...options, ...goal], { env, timeout: DOWNLOAD_TIMEOUT_MS });
-  await rm(repository, { recursive: true });
-}
-
-async function unpackedMaven(): Promise<string> {
-  try {
-    const root = await unpackPackages({ name: 'maven', dependencies: /^(maven|lib.+-java)$/ });
-    return join(root, 'usr/share/maven/bin/mvn');
-  } catch (error) {
-    throw new Error('Maven, which fetches the jars of Kafka, is not installed and not to be had', { cause: error });
-  }
+  await runMaven(folder, '-f', project, DEPENDENCY_PLUGIN, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`);
 }
 
 // Kafka 3 reaches for the classes of Log4j 1, which reload4j brings.

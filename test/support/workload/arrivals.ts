@@ -14,7 +14,8 @@ export function eventsInTopic(records: readonly TopicRecord[]): WrittenEvent[] {
 /** Events as RabbitMQ has them: in the order of the queue. */
 export function eventsInQueue(messages: readonly QueueMessage[]): WrittenEvent[] {
   return messages.map(({ content, properties }) => ({
-    id: String(properties.messageId),
+    // that of a peer which sets no message id
+    id: String(properties.messageId ?? properties.headers?.id),
     key: (JSON.parse(content.toString()) as { key: string }).key,
     version: versionIn(content),
   }));

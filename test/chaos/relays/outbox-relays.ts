@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StatusReport } from '../../src/core/status.ts';
-import { launchRelay, type RelayConfig, type RelayProcess } from '../support/relay-child.ts';
-import { until } from '../support/services/until.ts';
+import type { StatusReport } from '../../../src/core/status.ts';
+import { launchRelay, type RelayConfig, type RelayProcess } from '../../support/relay-child.ts';
+import { until } from '../../support/services/until.ts';
+import type { RelayGroup, Streaming } from './relay-group.ts';
 
 /** Lets a relay's wall clock jump. */
 const SHIFTED_CLOCK = new URL('shifted-clock.ts', import.meta.url).href;
@@ -11,19 +12,13 @@ const SETTLE_TIMEOUT_MS = 90_000;
 /** More than `shutdown.drain` of the relay. */
 const STOP_TIMEOUT_MS = 45_000;
 
-/** A relay that publishes by the log, and since when. */
-export interface Streaming {
-  readonly pid: number;
-  readonly since: string;
-}
-
-/** The relays of a round, which all stand for the same table. */
-export class RelayGroup {
+/** Processes of this project. */
+export class OutboxRelays implements RelayGroup {
+  readonly restarts = 0;
   readonly #config: RelayConfig;
   readonly #folder: string;
   readonly #members: RelayProcess[] = [];
   readonly #ending = new Set<RelayProcess>();
-  /** What a relay must not do: end without being asked to, or not end when asked. */
   readonly offences: string[] = [];
   #launched = 0;
 
@@ -37,13 +32,11 @@ export class RelayGroup {
     for (let started = 0; started < count; started++) this.#members.push(await this.#launch());
   }
 
-  /** The one that leads; any, when none tells so. */
   async leader(): Promise<RelayProcess> {
     const statuses = await this.#statuses();
     return this.#members[statuses.findIndex((status) => status?.role === 'leader')] ?? this.#members[0]!;
   }
 
-  /** Ends the leader, and starts another process in its place after a while. */
   async replaceLeader(signal: 'SIGKILL' | 'SIGTERM', afterMs: number): Promise<void> {
     const leader = await this.leader();
     await this.#end(leader, signal);
@@ -51,12 +44,10 @@ export class RelayGroup {
     this.#members[this.#members.indexOf(leader)] = await this.#launch();
   }
 
-  /** Kills all at once. */
   async killAll(): Promise<void> {
     await Promise.all(this.#members.map((relay) => this.#end(relay, 'SIGKILL')));
   }
 
-  /** Starts a process in the place of each that has ended. */
   async startAgain(): Promise<void> {
     const start = async (relay: RelayProcess, index: number): Promise<void> => {
       if (!relay.running) this.#members[index] = await this.#launch();
@@ -64,12 +55,10 @@ export class RelayGroup {
     await Promise.all(this.#members.map(start));
   }
 
-  /** Lets the wall clock of each jump: ahead, then behind, then to the right time. */
   jumpClocks(): void {
     for (const relay of this.#members) relay.signal('SIGUSR2');
   }
 
-  /** Resolves when one relay leads and all of it streams. @throws when that does not come about */
   untilStreaming(): Promise<Streaming> {
     let statuses: readonly (StatusReport | null)[] = [];
     const ask = async (): Promise<Streaming | false> => {
@@ -84,12 +73,15 @@ export class RelayGroup {
     });
   }
 
-  /** Asks all to end, and returns how each did. */
-  async stop(): Promise<string[]> {
-    return Promise.all(this.#members.map((relay) => this.#end(relay, 'SIGTERM')));
+  rescue(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
-  /** Kills what still runs. */
+  async stop(): Promise<string[]> {
+    const ends = await Promise.all(this.#members.map((relay) => this.#end(relay, 'SIGTERM')));
+    return ends.filter((how) => how !== 'exit code 0').map((how) => `a relay that was asked to end: ${how}`);
+  }
+
   async dispose(): Promise<void> {
     await Promise.all(
       this.#members.map((relay) => {
