@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type pg from 'pg';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test, type TestContext } from 'vitest';
 import { advanceLog, openTransaction, retainedLog, SEGMENT_BYTES } from '../support/server-log.ts';
 import { startPostgres, type StartedPostgres } from '../support/services/postgres.ts';
 import { until } from '../support/services/until.ts';
@@ -16,7 +16,7 @@ const ENDS_WITHIN_MS = 90_000;
 const CONTROL = 'control';
 
 /** A server with an outbox and the slot that nobody reads. */
-async function start(version: '14' | '18') {
+async function start({ onTestFinished }: TestContext, version: '14' | '18') {
   const settings = { max_wal_size: '32MB', min_wal_size: '32MB', wal_init_zero: 'off' };
   const server = await startPostgres({ version, settings });
   onTestFinished(() => server.dispose());
@@ -27,7 +27,7 @@ async function start(version: '14' | '18') {
 }
 
 /** A process that opens a stream. */
-function startStreaming({ url }: StartedPostgres) {
+function startStreaming({ onTestFinished }: TestContext, { url }: StartedPostgres) {
   const child = fork(new URL('../support/stream-child.ts', import.meta.url), [url], { execArgv: ['--import', 'tsx'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
@@ -56,31 +56,35 @@ async function untilLetGo(server: StartedPostgres, sql: pg.Client): Promise<void
   expect((await retainedLog(server, CONTROL)) - before).toBeGreaterThan(4 * SEGMENT_BYTES);
 }
 
-describe.concurrent.each(['14', '18'] as const)('Postgres %s: the slot of a relay', { timeout: 180_000 }, (version) => {
-  test('that is killed while the creation of the slot waits for a transaction that never ends', async () => {
-    const { server, sql } = await start(version);
-    const writer = await openTransaction(server.url);
-    const child = startStreaming(server);
-    await untilSlotWaits(sql);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    await untilLetGo(server, sql);
-    await Promise.all([sql.end(), writer.end()]);
-  });
+// not each on each version: every one has a server of its own
+describe.concurrent('the slot of a relay', { timeout: 180_000 }, () => {
+  test.for(['14', '18'] as const)(
+    'Postgres %s: that is killed while the creation of the slot waits for a transaction that never ends',
+    async (version, context) => {
+      const { server, sql } = await start(context, version);
+      const writer = await openTransaction(server.url);
+      const child = startStreaming(context, server);
+      await untilSlotWaits(sql);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await untilLetGo(server, sql);
+      await Promise.all([sql.end(), writer.end()]);
+    },
+  );
 
-  test('that is stopped in mid-stream', async () => {
-    const { server, sql } = await start(version);
-    const child = startStreaming(server);
+  test('that is stopped in mid-stream', async (context) => {
+    const { server, sql } = await start(context, '18');
+    const child = startStreaming(context, server);
     await once(child, 'message');
     child.kill('SIGSTOP');
     await untilLetGo(server, sql);
     await sql.end();
   });
 
-  test('that is stopped while the creation of the slot waits for a transaction, which then ends', async () => {
-    const { server, sql } = await start(version);
+  test('that is stopped while the creation of the slot waits for a transaction, which then ends', async (context) => {
+    const { server, sql } = await start(context, '14');
     const writer = await openTransaction(server.url);
-    const child = startStreaming(server);
+    const child = startStreaming(context, server);
     await untilSlotWaits(sql);
     child.kill('SIGSTOP');
     await writer.query('COMMIT');
