@@ -30,6 +30,7 @@ export interface RoundPlan {
     readonly passRows: number;
     readonly handoverRows: number;
     readonly retryFor: string;
+    readonly publishWhen: 'logged' | 'visible';
   };
 }
 
@@ -61,6 +62,7 @@ export function drawRound(seed: number, round: number, among: readonly FaultName
       passRows: pick([50_000, 100]),
       handoverRows: pick([1_000, 20]),
       retryFor: pick(['10s', '1s', '0s']),
+      publishWhen: pick(['logged', 'logged', 'visible']),
     },
   };
 }

@@ -91,7 +91,7 @@ interface Names {
 
 function relayConfig({ postgres }: Services, plan: RoundPlan, names: Names): RelayConfig {
   const { database, user, password } = postgresOptions(names.url, names.role);
-  const { memory, undeleted, passRows, handoverRows } = plan.settings;
+  const { memory, undeleted, passRows, handoverRows, publishWhen } = plan.settings;
   return {
     postgres: { host: '127.0.0.1', port: postgres.relayProxy.port, database, user, password, connectTimeout: '3s' },
     table: { name: `${names.mapping.schema}.${names.mapping.name}` },
@@ -106,6 +106,7 @@ function relayConfig({ postgres }: Services, plan: RoundPlan, names: Names): Rel
       slotTimeout: '5s',
       passRows,
       handoverRows,
+      publishWhen,
     },
     limits: { memory, undeleted },
     leader: { lease: '4s' },
