@@ -33,7 +33,7 @@ export class Gate {
       this.cross(() => {
         request().then(
           (answer) => this.cross(() => resolve(answer)),
-          (error: Error) => this.cross(() => reject(error)),
+          (error: unknown) => this.cross(() => reject(error instanceof Error ? error : new Error(String(error)))),
         );
       });
     });
