@@ -12,6 +12,7 @@ import type { Config } from './config/index.ts';
 import { backoffDelay } from './core/backoff.ts';
 import type { RelayError } from './core/errors.ts';
 import type { Log } from './core/log.ts';
+import { pause } from './core/pause.ts';
 import type { InstanceRole, SlotSample, StatusReport } from './core/status.ts';
 import type { OutboxTable } from './core/table.ts';
 import { standForElection, type Term } from './leader/election.ts';
@@ -134,7 +135,7 @@ export class App {
         const error = postgresError(thrown, 'looking at the outbox table');
         if (!error.retryable) throw error;
         this.#telemetry.failed(error);
-        await sleep(1 + backoffDelay(START_RETRY, attempt), ending);
+        await pause(1 + backoffDelay(START_RETRY, attempt), ending);
       }
     }
     return null;
@@ -185,7 +186,7 @@ export class App {
     } catch (thrown) {
       if (over.aborted) return;
       this.#telemetry.failed(postgresError(thrown, 'beginning to relay'));
-      await sleep(TERM_RETRY_MS, over);
+      await pause(TERM_RETRY_MS, over);
     } finally {
       if (left.aborted) this.#telemetry.failed(postgresError(left.reason, 'connecting'));
     }
@@ -254,8 +255,4 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await Promise.race([aborted(signal), new Promise((resolve) => setTimeout(resolve, milliseconds))]);
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { backoffDelay } from '../core/backoff.ts';
 import { RelayError } from '../core/errors.ts';
+import { pause } from '../core/pause.ts';
 import {
   closeConnection,
   connectionLost,
@@ -79,7 +80,7 @@ export async function standForElection(
       if (!signal.aborted) observer.failed(postgresError(error, 'standing for election'));
     });
     if (elected === undefined) {
-      await sleep(1 + backoffDelay(RETRY, failures++), signal);
+      await pause(1 + backoffDelay(RETRY, failures++), signal);
       continue;
     }
     failures = 0;
@@ -104,7 +105,7 @@ async function elect(
         return { client, epoch, tenure };
       }
       if (!told) observer.waiting();
-      await sleep(Math.min(ASK_MS, options.leaseMs / 3), signal);
+      await pause(Math.min(ASK_MS, options.leaseMs / 3), signal);
     }
     await closeConnection(client);
     return undefined;
@@ -154,25 +155,11 @@ async function keepRenewing(
   ended: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    await sleep(options.leaseMs / 3, ended);
+    await pause(options.leaseMs / 3, ended);
     if (ended.aborted) return;
     const askedAt = performance.now();
     const renewed = await withinDeadline(client, options.leaseMs / 3, renew(client, options, epoch));
     if (!renewed) throw new RelayError('leadership_lost', 'another instance has begun a later epoch');
     tenure.renewed(askedAt);
   }
-}
-
-/** Resolves after so many milliseconds, or at once when `signal` is aborted. */
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done);
-  });
 }

@@ -1,3 +1,5 @@
+import { Waiters } from './waiters.ts';
+
 /**
  * Whether there is room for more in flight, with waiting for it. Full at the limit, and room again only at half of it, so
  * that a stream is not stopped and started for every row.
@@ -6,7 +8,7 @@ export class Room {
   readonly #limitBytes: number;
   readonly #limitUndeleted: number;
   #full = false;
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Waiters();
 
   /**
    * @param limitBytes of what is sent and not yet acknowledged
@@ -25,20 +27,12 @@ export class Room {
   update(bytes: number, undeleted: number): boolean {
     const share = this.#full ? 0.5 : 1;
     this.#full = bytes >= this.#limitBytes * share || undeleted >= this.#limitUndeleted * share;
-    if (!this.#full) for (const resolve of this.#waiters.splice(0)) resolve();
+    if (!this.#full) this.#waiters.release();
     return !this.#full;
   }
 
   /** Resolves when there is room, or when `signal` is aborted. */
   wait(signal: AbortSignal): Promise<void> {
-    if (!this.#full || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiters.push(done);
-      signal.addEventListener('abort', done);
-    });
+    return this.#full ? this.#waiters.wait(signal) : Promise.resolve();
   }
 }

@@ -1,4 +1,5 @@
 import { Timer } from './timer.ts';
+import { Waiters } from './waiters.ts';
 
 /** Most messages under way to a broker that has failed, until it acknowledges one. */
 export const TRIAL_ROWS = 100;
@@ -13,7 +14,7 @@ export class Trial {
   readonly #timer = new Timer();
   #active = false;
   #sent = 0;
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Waiters();
 
   /** A session begins; after a failure it is on trial. */
   begin(afterFailure: boolean): void {
@@ -25,7 +26,7 @@ export class Trial {
   end(): void {
     this.#timer.clear();
     this.#active = false;
-    this.#release();
+    this.#waiters.release();
   }
 
   /** To be called after every change of what is under way: so many messages are. */
@@ -33,7 +34,7 @@ export class Trial {
     this.#sent = sent;
     if (sent === 0) {
       this.#timer.clear();
-      this.#release();
+      this.#waiters.release();
     } else if (this.#active && !this.#timer.running) this.#timer.set(TRIAL_MS, () => this.end());
   }
 
@@ -44,18 +45,6 @@ export class Trial {
 
   /** Resolves when nothing is under way or the trial is over, or when `signal` is aborted. */
   wait(signal: AbortSignal): Promise<void> {
-    if (!this.#active || this.#sent === 0 || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiters.push(done);
-      signal.addEventListener('abort', done);
-    });
-  }
-
-  #release(): void {
-    for (const resolve of this.#waiters.splice(0)) resolve();
+    return this.#active && this.#sent > 0 ? this.#waiters.wait(signal) : Promise.resolve();
   }
 }
