@@ -58,7 +58,7 @@ const NOTHING: Omit<Outcome, 'problems'> = {
 
 type Note = (what: string) => void;
 
-const DRAIN_TIMEOUT_MS = 60_000;
+const DRAIN_TIMEOUT_MS = 120_000;
 /** Of the busy phases. */
 const WRITERS = 4;
 /** Written after the faults, before the writers rest. */

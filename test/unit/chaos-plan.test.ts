@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CHAOS_LANES } from '../../scripts/test/chaos.ts';
 import { FAULT_NAMES, FAULTS, faultsFor } from '../chaos/faults/index.ts';
 import { parseOptions } from '../chaos/options.ts';
 import { drawRound } from '../chaos/plan.ts';
@@ -41,6 +42,16 @@ describe('a round of chaos', () => {
     const quiet = rounds.filter(({ faults }) => faults.length === 0);
     expect(quiet.length).toBeGreaterThan(6);
     expect(quiet.length).toBeLessThan(50);
+  });
+});
+
+describe('the rounds that CI plays', () => {
+  it('have every fault that is named for them among the first five of each run', () => {
+    const legs = CHAOS_LANES.flat();
+    const drawn = legs.flatMap(({ seed, faults }) =>
+      [1, 2, 3, 4, 5].flatMap((round) => drawRound(seed, round, faults).faults.map(({ name }) => name)),
+    );
+    expect(new Set(drawn)).toEqual(new Set(legs.flatMap(({ faults }) => faults)));
   });
 });
 

@@ -8,7 +8,7 @@ import { until } from '../../support/services/until.ts';
 import type { WrittenEvent } from '../../support/workload/transaction.ts';
 import type { RelayGroup, Streaming } from './relay-group.ts';
 
-const SETTLE_TIMEOUT_MS = 90_000;
+const SETTLE_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 30_000;
 /** Of the supervisor, before it starts what has ended by itself. */
 const RESTART_PAUSE_MS = 1_000;
