@@ -41,7 +41,7 @@ const TERM_RETRY_MS = 1_000;
 const LOOK_MS = 15_000;
 
 /** What holds for one term of leadership, and what ends it. */
-interface TermBounds extends Pick<Term, 'mayPublish'> {
+interface TermBounds extends Pick<Term, 'epoch' | 'mayPublish'> {
   /** Bound to the leader's server. */
   readonly postgres: PostgresOptions;
   /** The term ends, for whatever reason. */
@@ -181,8 +181,7 @@ export class App {
     const over = AbortSignal.any([ending, lost]);
     try {
       await this.#endPredecessors(postgres, over);
-      const { mayPublish } = term;
-      await this.#relayFor(await this.#inspect(postgres, over), { postgres, over, lost, kill, mayPublish });
+      await this.#relayFor(await this.#inspect(postgres, over), { ...term, postgres, over, lost, kill });
     } catch (thrown) {
       if (over.aborted) return;
       this.#telemetry.failed(postgresError(thrown, 'beginning to relay'));
@@ -193,7 +192,7 @@ export class App {
   }
 
   /** Relays until the term is `over`; then what is in flight is drained, unless leadership is `lost` or `kill` is aborted. */
-  async #relayFor(table: OutboxTable, { postgres, over, lost, kill, mayPublish }: TermBounds): Promise<void> {
+  async #relayFor(table: OutboxTable, { postgres, over, lost, kill, ...leadership }: TermBounds): Promise<void> {
     const { config } = this.#options;
     const observer: TermObserver = {
       session: (destination, failure) => this.#sessionOpened(destination, failure),
@@ -206,7 +205,7 @@ export class App {
         nearBudget: (warning) => this.#telemetry.walBudgetNear(warning),
       },
     };
-    const term = buildTermRelay({ ...config, postgres }, table, this.#telemetry, observer, mayPublish);
+    const term = buildTermRelay({ ...config, postgres }, table, this.#telemetry, observer, leadership);
     try {
       this.#relay = term.relay;
       await term.relay.start();

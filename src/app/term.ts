@@ -5,6 +5,7 @@ import type { SlotObserver } from '../core/status.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { streamSource } from '../capture/stream/stream-source.ts';
 import { PostgresTableReader } from '../capture/table/reader.ts';
+import type { Term } from '../leader/election.ts';
 import { PostgresAuditor } from '../postgres/audit.ts';
 import { textExpression } from '../postgres/column-text.ts';
 import type { PostgresOptions } from '../postgres/connection.ts';
@@ -49,14 +50,14 @@ export interface TermObserver {
 /**
  * Builds the relay of one term: everything new, so that nothing stale survives a loss of leadership.
  *
- * @param mayPublish asked before each send
+ * @param term of leadership: its epoch fences what is written, and it is asked before each send
  */
 export function buildTermRelay(
   config: TermConfig,
   table: OutboxTable,
   telemetry: RelayTelemetry,
   observer: TermObserver,
-  mayPublish: () => boolean,
+  term: Pick<Term, 'epoch' | 'mayPublish'>,
 ): TermRelay {
   const { postgres } = config;
   const names = Object.keys(config.destinations);
@@ -79,10 +80,15 @@ export function buildTermRelay(
       streamSource: logLane(config, table, telemetry, observer, sessions.visible),
       router: createRouter(specs, table, names),
       settler: new PostgresSettler(sessions.settle, table, retain !== null),
-      parkedStore: new PostgresParkedStore(sessions.parked, table, config.shard, retain !== null),
+      parkedStore: new PostgresParkedStore(
+        sessions.parked,
+        table,
+        { shard: config.shard, epoch: term.epoch },
+        retain !== null,
+      ),
       auditor: new PostgresAuditor(sessions.audit, table, filters),
       telemetry,
-      mayPublish,
+      mayPublish: term.mayPublish,
     },
     relayOptions(config),
   );

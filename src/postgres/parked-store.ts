@@ -11,20 +11,36 @@ import type { SqlSession } from './session.ts';
 
 const MAX_REASON_LENGTH = 2_000;
 
-/** The rows of one shard that are set aside, in `<table>_parked`. */
+/** The term of leadership in which marks are written. */
+export interface ParkedTerm {
+  readonly shard: number;
+  /** As the lease table has it while the term lasts. */
+  readonly epoch: bigint;
+}
+
+/**
+ * The rows of one shard that are set aside, in `<table>_parked`.
+ *
+ * Marks are fenced: the statement that writes them holds the lease's row, and writes nothing when a later term has begun.
+ * The leader of that term reads the marks when it begins; one that came afterwards would leave a row out while newer rows
+ * of its key are published.
+ */
 export class PostgresParkedStore implements ParkedStore {
   readonly #session: SqlSession;
   readonly #table: OutboxTable;
   readonly #parked: string;
-  readonly #shard: number;
+  readonly #lease: string;
+  readonly #term: ParkedTerm;
   readonly #keeps: boolean;
 
   /** @param keepsPublished whether the ids of buried rows are kept in `<table>_published`, by the same statement */
-  constructor(session: SqlSession, table: OutboxTable, shard = 0, keepsPublished = false) {
+  constructor(session: SqlSession, table: OutboxTable, term: ParkedTerm, keepsPublished = false) {
     this.#session = session;
     this.#table = table;
-    this.#parked = quoteTable(companionTables(table).parked);
-    this.#shard = shard;
+    const { parked, lease } = companionTables(table);
+    this.#parked = quoteTable(parked);
+    this.#lease = quoteTable(lease);
+    this.#term = term;
     this.#keeps = keepsPublished;
   }
 
@@ -33,7 +49,7 @@ export class PostgresParkedStore implements ParkedStore {
       'reading the parked rows',
       {
         text: `SELECT position, id, destination, key, attempts FROM ${this.#parked} WHERE shard = $1 ORDER BY position`,
-        values: [this.#shard],
+        values: [this.#term.shard],
       },
     );
     return rows.map((row) => ({ ...row, position: BigInt(row.position) }));
@@ -41,13 +57,15 @@ export class PostgresParkedStore implements ParkedStore {
 
   async park(marks: readonly ParkedMark[]): Promise<void> {
     const [positions, ids] = refArrays(marks);
-    await this.#session.query('parking rows', {
+    const written = await this.#session.query('parking rows', {
       text: `INSERT INTO ${this.#parked} AS p (position, id, destination, key, code, reason, attempts, shard, parked_at)
         SELECT m.*, $8, clock_timestamp()
-        FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[]) m
+        FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[]) m,
+          (SELECT FROM ${this.#lease} WHERE shard = $8 AND epoch = $9::bigint FOR SHARE) term
         ON CONFLICT (position, id) DO UPDATE SET destination = excluded.destination, key = excluded.key,
           code = excluded.code, reason = excluded.reason, attempts = greatest(p.attempts + 1, excluded.attempts),
-          parked_at = excluded.parked_at`,
+          parked_at = excluded.parked_at
+        RETURNING 1`,
       values: [
         positions,
         ids,
@@ -56,9 +74,12 @@ export class PostgresParkedStore implements ParkedStore {
         textArray(marks.map(({ code }) => code)),
         textArray(marks.map(({ reason }) => storable(reason).slice(0, MAX_REASON_LENGTH))),
         `{${marks.map(({ attempts }) => attempts).join()}}`,
-        this.#shard,
+        this.#term.shard,
+        this.#term.epoch.toString(),
       ],
     });
+    if (marks.length > 0 && written.length === 0)
+      throw new RelayError('leadership_lost', 'rows were not parked: another instance has begun a later epoch');
   }
 
   async bury(row: PublishedRow): Promise<boolean> {

@@ -78,7 +78,7 @@ describeWithService('postgres', 'published ids', () => {
   test('are kept of a dead letter, as such', async () => {
     await sql.query(harness.insertKeys('a'));
     const [row] = await rowsWith(TO_TOPIC);
-    const store = new PostgresParkedStore(session, harness.outbox(), 0, true);
+    const store = new PostgresParkedStore(session, harness.outbox(), { shard: 0, epoch: 1n }, true);
     expect(await store.bury(row!)).toBe(true);
     expect(await store.bury(row!)).toBe(true);
     expect(await kept()).toMatchObject([{ position: 1, id: row!.id, address: 'orders', dead_letter: true }]);

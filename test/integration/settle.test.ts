@@ -152,14 +152,7 @@ describeWithService('postgres', 'settling', () => {
     const given = seen(await refs(sql));
     await other.query('BEGIN; DELETE FROM outbox WHERE position = 2');
     const settling = settler.settle(given);
-    await until(
-      async () =>
-        (
-          await sql.query(`SELECT FROM pg_stat_activity WHERE application_name = 'table-test settle'
-          AND datname = current_database() AND wait_event_type = 'Lock'`)
-        ).rowCount === 1,
-      { what: 'the delete to wait for the other one' },
-    );
+    await harness.untilWaitingForLock(sql, 'settle');
     await other.query('COMMIT');
     // naive: the statement that waited saw the row, and did not delete it
     expect(await settling).toEqual({ ...NOTHING, deleted: 1, missing: [given[1]] });

@@ -15,6 +15,7 @@ import { until } from '../support/services/until.ts';
 import * as harness from '../support/table-harness.ts';
 
 const table = harness.outbox();
+const TERM = { shard: 0, epoch: 1n };
 const KEEP_ROWS = `
   CREATE OR REPLACE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
   CREATE TRIGGER keep BEFORE DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION keep()`;
@@ -39,7 +40,8 @@ describeWithService('postgres', 'beside the table', () => {
   beforeEach(async () => {
     await sql.query(harness.RECREATE);
     session = new SqlSession(harness.postgresOptions(database.url), { role: 'store', settings: IN_ORDER_SETTINGS });
-    store = new PostgresParkedStore(session, table);
+    await sql.query(`INSERT INTO outbox_lease (shard, epoch, holder) VALUES (0, 1, 'this one')`);
+    store = new PostgresParkedStore(session, table, TERM);
   });
   afterEach(() => session.close());
   afterAll(() => Promise.all([sql.end(), other.end()]));
@@ -55,6 +57,21 @@ describeWithService('postgres', 'beside the table', () => {
     expect(listed.map(({ key, reason, attempts }) => ({ key, reason, attempts }))).toEqual(
       keys.map((key, n) => ({ key, reason: `"${n}"`, attempts: n })),
     );
+  });
+
+  test('does not park for a term that another one has followed, also one that is just beginning', async () => {
+    await sql.query(harness.insertKeys('a', 'b'));
+    const [a, b] = [await row(1), await row(2)];
+    await store.park([harness.mark(a)]);
+    // the next leader's statement, as it is under way
+    await other.query('BEGIN; UPDATE outbox_lease SET epoch = 2');
+    const late = expect(store.park([harness.mark(a), harness.mark(b)])).rejects.toMatchObject({
+      code: 'leadership_lost',
+    });
+    await harness.untilWaitingForLock(sql, 'store');
+    await other.query('COMMIT');
+    await late;
+    expect(await store.load()).toMatchObject([{ position: 1n, attempts: 1 }]);
   });
 
   test('parks rows, counts attempts, and keeps what a broker says storable', async () => {

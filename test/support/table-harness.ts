@@ -7,6 +7,7 @@ import type { ParkedMark, PublishedRow } from '../../src/core/store.ts';
 import type { OutboxTable, TableColumn } from '../../src/core/table.ts';
 import type { PostgresOptions } from '../../src/postgres/connection.ts';
 import { fillIn, SQL_FOLDER } from '../../src/postgres/migrate.ts';
+import { until } from './services/until.ts';
 
 const READS: readonly TableColumn[] = [
   { name: 'aggregatetype', type: 'text' },
@@ -39,6 +40,8 @@ const PARKED = fillIn(readFileSync(new URL('003-parked.sql', SQL_FOLDER), 'utf8'
   parked_key_index: 'outbox_parked_key_idx',
 });
 
+const LEASE = fillIn(readFileSync(new URL('004-lease.sql', SQL_FOLDER), 'utf8'), { lease: 'outbox_lease' });
+
 const PUBLISHED = fillIn(readFileSync(new URL('005-published.sql', SQL_FOLDER), 'utf8'), {
   published: 'outbox_published',
   published_at_index: 'outbox_published_at_idx',
@@ -46,7 +49,7 @@ const PUBLISHED = fillIn(readFileSync(new URL('005-published.sql', SQL_FOLDER), 
 
 /** Makes the tables anew, empty. */
 export const RECREATE = `
-  DROP TABLE IF EXISTS outbox, outbox_parked, outbox_published CASCADE;
+  DROP TABLE IF EXISTS outbox, outbox_parked, outbox_lease, outbox_published CASCADE;
   CREATE TABLE outbox (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -54,6 +57,7 @@ export const RECREATE = `
     payload jsonb, headers jsonb,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp());
   ${PARKED}
+  ${LEASE}
   ${PUBLISHED}`;
 
 /** An outbox table of other columns (`position` is always there), empty. */
@@ -144,4 +148,13 @@ export function mark(row: Pick<OutboxRow, 'position' | 'id'>, overrides: Partial
     attempts: 1,
     ...overrides,
   };
+}
+
+/** Waits until the session with this role in its name waits for a lock. @param sql on the same database */
+export function untilWaitingForLock(sql: pg.Client, role: string): Promise<true> {
+  const waiting = `SELECT FROM pg_stat_activity WHERE application_name = $1
+    AND datname = current_database() AND wait_event_type = 'Lock'`;
+  return until(async () => (await sql.query(waiting, [`table-test ${role}`])).rowCount === 1, {
+    what: `${role} to wait for a lock`,
+  });
 }

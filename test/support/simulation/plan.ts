@@ -58,10 +58,7 @@ export interface RelayEnd {
 /** What happens to the database, some time while the writers write. */
 export type Disaster = 'crash' | 'failover' | 'rewrite' | 'truncate' | 'hole';
 
-/**
- * A rule that the simulated database sessions keep as the real ones do, and break for the sake of a mutant; but for
- * `marks-fenced`, which is assumed (docs/testing.md).
- */
+/** A rule that the simulated database sessions keep as the real ones do, and break for the sake of a mutant. */
 export type ReaderRule =
   | 'one-snapshot'
   | 'lock-before-snapshot'
