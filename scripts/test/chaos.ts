@@ -40,6 +40,8 @@ const RABBITMQ_FAULTS: readonly FaultName[] = [
   'queue-full',
 ];
 const TIME = '2m';
+/** After which a run is given up: it counts as failed. */
+const TIMEOUT_MS = 480_000;
 
 /** One run. */
 export interface ChaosLeg {
@@ -85,6 +87,7 @@ async function playLeg({ broker, pg, seed, faults }: ChaosLeg): Promise<Tally> {
   const args = [...drawn, '--for', TIME, '--keep-going', '--json', file];
   const chaos = spawn(process.execPath, ['--import', 'tsx', 'test/chaos/main.ts', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: TIMEOUT_MS,
   });
   const lines = createInterface(chaos.stdout);
   lines.on('line', (line) => console.log(`[chaos ${broker}, Postgres ${pg}] ${line}`));

@@ -27,4 +27,5 @@ function readOptions(): ChaosOptions | number {
   }
 }
 
-process.exitCode = await main();
+// what a broken connection has left open must not hold up the end
+process.exit(await main());

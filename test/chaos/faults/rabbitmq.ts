@@ -7,10 +7,17 @@ import type { Fault } from './fault.ts';
 export const RABBITMQ_FAULTS = {
   /** With its binding: channels are closed by 404, and for a moment no queue takes what is published. */
   'exchange-deleted': of('exchange-gone', [0, 4_000]),
-  /** The same from before the relays are started. */
+  /** The same from before the relays are started, and for so long after one has come to read rows. */
   'exchange-missing-at-start': {
-    ...of('exchange-gone', [2_000, 6_000]),
+    lanes: ['broker'],
+    brokers: ['rabbitmq'],
+    lasts: [2_000, 6_000],
     prepare: ({ sink }) => sink.trouble('exchange-gone', true),
+    strike: async ({ sink, relays }, forMs) => {
+      await relays.untilReading();
+      await delay(forMs);
+      await sink.trouble('exchange-gone', false);
+    },
   },
   /** Publishing connections are blocked. */
   'memory-alarm': of('memory-alarm', [500, 8_000]),

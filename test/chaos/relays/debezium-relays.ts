@@ -92,6 +92,10 @@ export class DebeziumRelays implements RelayGroup {
     throw new Error('the clock of a peer cannot be shifted');
   }
 
+  untilReading(): Promise<unknown> {
+    return this.untilStreaming();
+  }
+
   untilStreaming(): Promise<Streaming> {
     const ask = async (): Promise<Streaming | false> => {
       const slots = await this.#query<{ pid: number | null }>(

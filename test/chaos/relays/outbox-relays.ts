@@ -59,6 +59,11 @@ export class OutboxRelays implements RelayGroup {
     for (const relay of this.#members) relay.signal('SIGUSR2');
   }
 
+  untilReading(): Promise<unknown> {
+    const leads = async (): Promise<boolean> => (await this.#statuses()).some((status) => status?.role === 'leader');
+    return until(leads, { what: 'a relay to lead', timeoutMs: SETTLE_TIMEOUT_MS, everyMs: 50 });
+  }
+
   untilStreaming(): Promise<Streaming> {
     let statuses: readonly (StatusReport | null)[] = [];
     const ask = async (): Promise<Streaming | false> => {

@@ -21,6 +21,8 @@ export interface RelayGroup {
   startAgain(): Promise<void>;
   /** Lets the wall clock of each jump: ahead, then behind, then to the right time. */
   jumpClocks(): void;
+  /** Resolves when one reads the database, wherever it may publish. @throws when that does not come about */
+  untilReading(): Promise<unknown>;
   /** Resolves when one relay leads and all of it streams. @throws when that does not come about */
   untilStreaming(): Promise<Streaming>;
   /** Starts one that is stuck anew, as an operator would; false where that would hide what is to be found. */
