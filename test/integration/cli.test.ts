@@ -133,8 +133,28 @@ describe('the command line', () => {
       expect(code).toBe(0);
       expect(stdout).toContain('outbox-relay 1.2.3  ready');
       expect(stdout).toContain('log, slot outbox_relay_0_1');
-      expect(stdout).toMatch(/kafka +streaming +7 +2 +1 /);
+      expect(stdout).toMatch(/kafka +streaming +closed +7 +2 +1 /);
       expect(JSON.parse((await outboxRelay('status', '--config', config, '--json')).stdout)).toEqual(REPORT);
+    });
+
+    it('says why there is no stream, and what the next slot waits for', async () => {
+      const error = {
+        at: '2026-01-01T00:00:02.000Z',
+        code: 'replication_slot_waits',
+        message: 'the slot waits',
+        remedy: 'End it.',
+      } as const;
+      const waitsFor = {
+        ...{ xid: '770', pid: null, gid: 'payment-17', applicationName: null, role: 'shop', database: 'shop' },
+        ...{ ageSeconds: 7200, ageIsLowerBound: false },
+      };
+      report = { ...REPORT, stream: { open: false, slot: null, since: null, error, waitsFor } };
+      const { stdout } = await outboxRelay('status', '--url', `http://127.0.0.1:${admin.port}`);
+      expect(stdout).toContain('lane    table');
+      expect(stdout).toContain('replication_slot_waits: the slot waits');
+      expect(stdout).toContain(
+        "waits for prepared transaction 'payment-17' (770): role shop, database shop, for 7200 s",
+      );
     });
 
     it('fails for a relay that is stuck, and with --ready for one that cannot publish', async () => {
@@ -196,13 +216,13 @@ describeWithService('postgres', 'commands on a database', () => {
     expect(await tables(schema)).toBe(0);
     // What is printed is all there is to it: run by any client it does what init does.
     await admin.query(dry.stdout);
-    expect(await tables(schema)).toBe(4);
+    expect(await tables(schema)).toBe(5);
     await admin.query(`DROP SCHEMA ${schema} CASCADE; DROP PUBLICATION ${schema}`);
 
     const done = await outboxRelay(...args);
     expect([done.code, done.stderr]).toEqual([0, '']);
     expect(done.stdout).toContain(`Set up ${schema}.outbox:`);
-    expect(await tables(schema)).toBe(4);
+    expect(await tables(schema)).toBe(5);
     const again = await outboxRelay(...args);
     expect([again.code, again.stdout]).toEqual([0, `Nothing to do: ${schema}.outbox is set up.\n`]);
   });
@@ -220,7 +240,7 @@ describeWithService('postgres', 'commands on a database', () => {
     const done = await outboxRelay(...args, '--yes', '--json');
     expect(done.code).toBe(0);
     expect(JSON.parse(done.stdout)).toMatchObject({ applied: true });
-    expect(await tables(schema)).toBe(4);
+    expect(await tables(schema)).toBe(5);
   });
 
   it('check finds faults with their remedies, and nothing once these are carried out', async () => {
