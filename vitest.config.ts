@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { mutants } from './test/support/mutants/plugin.ts';
 
 export default defineConfig({
@@ -19,6 +19,7 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['test/{conformance,integration}/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...(process.env.TEST_LEAVES_OUT ?? '').split(' ').filter(Boolean)],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 180_000,

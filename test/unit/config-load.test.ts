@@ -19,7 +19,7 @@ describe('loading', () => {
   it('completes a minimal file with defaults, in milliseconds and bytes', () => {
     const config = load(MINIMAL);
     expect(config.capture).toMatchObject({ mode: 'auto', pollInterval: 200, walBudget: 1024 ** 3, passRows: 50_000 });
-    expect(config.limits).toEqual({ memory: 32 * 1024 ** 2, undeleted: 20_000 });
+    expect(config.limits).toEqual({ memory: 32 * 1024 ** 2, undeleted: 20_000, parked: 10_000 });
     expect(config.destinations.kafka).toMatchObject({
       brokers: ['k:9092'],
       tls: null,
