@@ -56,7 +56,9 @@ describeWithService('kafka', 'a relay that polls and streams again', ({ url: bro
       await server.query(`SELECT pg_drop_replication_slot('somebody_elses')`);
       await untilStreaming(relay, workload);
 
+      const { slot } = (await relay.status()).stream;
       await stage.outbox.endWalsender();
+      await relay.waitFor('another slot', ({ stream }) => stream.slot !== null && stream.slot !== slot);
       await untilStreaming(relay, workload);
 
       await server.restart({ wal_level: 'replica' });
