@@ -25,19 +25,15 @@ interface Round {
   readonly leavesOut: readonly string[];
 }
 
-/** Whether all that CI runs is to be run. */
+/** Whether all that CI runs is to be run. Asked for once: the rounds set PG_VERSION. */
 function isMatrix(): boolean {
   const { CI, PG_VERSION, TEST_POSTGRES_URL } = process.env;
   return CI === 'true' && !PG_VERSION && !TEST_POSTGRES_URL;
 }
 
-function playsChaos(): boolean {
-  return isMatrix() && ARGUMENTS.length === 0;
-}
-
-function rounds(): Round[] {
-  if (!isMatrix()) return [{ postgres: process.env.PG_VERSION, projects: [], leavesOut: [] }];
-  const chaos = playsChaos() ? [CHAOS_SMOKE] : [];
+function rounds(matrix: boolean, playsChaos: boolean): Round[] {
+  if (!matrix) return [{ postgres: process.env.PG_VERSION, projects: [], leavesOut: [] }];
+  const chaos = playsChaos ? [CHAOS_SMOKE] : [];
   return [
     { postgres: '14', projects: ['services'], leavesOut: [...WITHOUT_VERSION, ...chaos] },
     { postgres: '18', projects: ['unit', 'services'], leavesOut: chaos },
@@ -71,7 +67,9 @@ async function runRound({ postgres, projects, leavesOut }: Round, tally: Tally):
 
 async function main(): Promise<void> {
   const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
-  for (const round of rounds()) {
+  const matrix = isMatrix();
+  const playsChaos = matrix && ARGUMENTS.length === 0;
+  for (const round of rounds(matrix, playsChaos)) {
     try {
       await runRound(round, tally);
     } catch (error) {
@@ -79,7 +77,7 @@ async function main(): Promise<void> {
       tally.failed++;
     }
   }
-  if (playsChaos()) {
+  if (playsChaos) {
     const { passed, failed } = await playChaos();
     tally.passed += passed;
     tally.failed += failed;

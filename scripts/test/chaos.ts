@@ -97,6 +97,7 @@ async function playLeg({ broker, pg, seed, faults }: ChaosLeg): Promise<Tally> {
     () => [],
   );
   const failures = failed.filter(Boolean).length;
-  // without a failing round it broke off
-  return { passed: failed.length - failures, failed: code === 0 ? 0 : Math.max(1, failures), skipped: 0 };
+  // without a failing round, or without any, it broke off
+  const whole = code === 0 && failed.length > 0;
+  return { passed: failed.length - failures, failed: whole ? failures : Math.max(1, failures), skipped: 0 };
 }
