@@ -12,7 +12,7 @@ const cluster: StartedKafka | null = missing ? null : await startKafka({ brokers
 
 afterAll(() => cluster?.dispose());
 
-describe.skipIf(missing).each(['platformatic', 'kafkajs'] as const)('three Kafka brokers, by %s', (driver) => {
+describe.skipIf(missing).each(['direct', 'platformatic', 'kafkajs'] as const)('three Kafka brokers, by %s', (driver) => {
   test('leaders move in mid-stream: the session goes on, nothing is lost, order is kept', async () => {
     const kafka = cluster!;
     const topic = `test-${randomUUID()}`;

@@ -2,9 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { OutgoingMessage } from '../../src/core/message.ts';
 import { nextBatch, topicOf, type Batch, type BatchLimits, type TopicTarget } from '../../src/publish/kafka/batch.ts';
+import { shareName } from '../../src/publish/kafka/driver.ts';
 import { partitionForKey } from '../../src/publish/kafka/murmur2.ts';
+import { Partitioner } from '../../src/publish/kafka/partitioner.ts';
 import { HeldKeys, MessageQueue } from '../../src/publish/kafka/queue.ts';
-import { RecordEncoder, recordSize } from '../../src/publish/kafka/record.ts';
+import { recordSize } from '../../src/publish/kafka/record-size.ts';
+import { recordsOf } from '../../src/publish/kafka/record.ts';
 
 let position = 0n;
 function message(key: string | null, size: number, topic = 't'): OutgoingMessage {
@@ -26,7 +29,7 @@ function target(name: string, batchBytes: number, partitions = 3): TopicTarget {
   return { name, partitions, batchBytes, nextKeyless: 0 };
 }
 
-const encoder = new RecordEncoder();
+const partitioner = new Partitioner();
 
 interface Cutter {
   readonly queue: MessageQueue;
@@ -41,13 +44,16 @@ function cutter(messages: readonly OutgoingMessage[], ...targets: readonly Topic
   const held = new HeldKeys();
   const byName = new Map(targets.map((one) => [one.name, one]));
   const cut = (limits: BatchLimits) =>
-    nextBatch({ queue, held, encoder, targetOf: (name) => byName.get(name) }, limits, 1_000);
+    nextBatch({ queue, held, partitioner, targetOf: (name) => byName.get(name) }, limits, 1_000);
   return { queue, held, targets: byName, cut };
 }
 
 const AMPLE = { rows: 1_000_000, requestBytes: 1e9 };
 
-const sizeOf = (one: OutgoingMessage): number => recordSize(one, one.key === null ? null : Buffer.from(one.key));
+/** By message, the partition that it goes to. */
+function partitionsOf({ messages, shares }: Batch): readonly number[] {
+  return messages.map((_, at) => shares.find(({ members }) => members.includes(at))!.partition);
+}
 
 const messagesArbitrary = fc.array(
   fc
@@ -76,16 +82,18 @@ describe('batches', () => {
           taken.push(...batch.messages);
           expect(batch.messages.length).toBeGreaterThan(0);
           expect(batch.messages.length).toBeLessThanOrEqual(rows);
-          const total = batch.messages.reduce((sum, one) => sum + sizeOf(one), 0);
+          const total = batch.messages.reduce((sum, one) => sum + recordSize(one), 0);
           expect(total).toBeLessThanOrEqual(requestBytes);
-          const partitions = new Map<string, OutgoingMessage[]>();
-          batch.records.forEach(({ topic, partition }, at) => {
-            const name = `${topic}/${partition}`;
-            partitions.set(name, [...(partitions.get(name) ?? []), batch.messages[at]!]);
-          });
-          for (const members of partitions.values()) {
-            const bytes = members.reduce((sum, one) => sum + sizeOf(one), 0);
-            expect(bytes <= batchBytes || members.length === 1).toBe(true);
+          expect(batch.shares.flatMap(({ members }) => members).sort((a, b) => a - b)).toEqual([
+            ...batch.messages.keys(),
+          ]);
+          expect(new Set(batch.shares.map(shareName)).size).toBe(batch.shares.length);
+          for (const { topic, members, bytes } of batch.shares) {
+            const own = members.map((at) => batch.messages[at]!);
+            expect(own.map(topicOf)).toEqual(own.map(() => topic));
+            expect(members).toEqual([...members].sort((a, b) => a - b));
+            expect(bytes).toBe(own.reduce((sum, one) => sum + recordSize(one), 0));
+            expect(bytes <= batchBytes || own.length === 1).toBe(true);
           }
         }
         expect(taken).toEqual(messages);
@@ -100,8 +108,8 @@ describe('batches', () => {
     );
     const [first, second] = [cut({ rows: 4, requestBytes: 1e9 }), cut(AMPLE)];
     const expected = partitionForKey(Buffer.from('x'), 7);
-    expect(first.records.map(({ partition }) => partition)).toEqual([expected, 0, expected, 0]);
-    expect(second.records.map(({ partition }) => partition)).toEqual([1]);
+    expect(partitionsOf(first)).toEqual([expected, 0, expected, 0]);
+    expect(partitionsOf(second)).toEqual([1]);
   });
 
   test('never have two topics for one key, and end before a message that would be the second', () => {
@@ -146,8 +154,14 @@ describe('batches', () => {
   });
 });
 
-describe('records', () => {
-  test('are never larger than their size says', () => {
+describe('records for a client library', () => {
+  const batchOf = (...messages: readonly OutgoingMessage[]): Batch => ({
+    messages,
+    shares: [{ topic: 't', partition: 3, members: [...messages.keys()], bytes: 0 }],
+    timestamp: 5_000_000_000,
+  });
+
+  test('are one a message, with the id and the type before its own headers', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 30 });
     fc.assert(
       fc.property(
@@ -156,22 +170,37 @@ describe('records', () => {
         fc.array(fc.tuple(text, text), { maxLength: 5 }),
         (key, type, headers) => {
           const one = { ...message(key, 17), type, headers };
-          const bytes = key === null ? null : Buffer.from(key);
-          const record = encoder.record(one, 't', 0, bytes, 0n);
-          let encoded = (record.key?.length ?? 0) + 17;
-          for (const [name, value] of record.headers) encoded += name.length + value.length;
-          expect(encoded).toBeLessThan(recordSize(one, bytes));
-          expect(record.headers.size).toBe(1 + (type === null ? 0 : 1) + headers.length);
+          const [record, ...others] = recordsOf(batchOf(one));
+          expect(others).toEqual([]);
+          expect(record).toMatchObject({ topic: 't', partition: 3, value: one.body, timestamp: 5_000_000_000n });
+          expect(record!.key?.toString() ?? null).toBe(key);
+          const named = [...record!.headers].map(([name, value]) => [name.toString(), value.toString()]);
+          expect(named).toEqual([['id', one.row.id], ...(type === null ? [] : [['type', type]]), ...headers]);
         },
       ),
     );
   });
 
-  test('have the same header bytes again, in their order, when a name stands twice', () => {
-    const headers = [['a', '1'], ['b', '2'], ['a', '3']] as const; // prettier-ignore
-    const { headers: encoded } = encoder.record({ ...message('k', 0), headers }, 't', 0, null, 0n);
-    const named = [...encoded].map(([name, value]) => [name.toString(), value.toString()]);
-    expect(named.slice(2)).toEqual(headers);
+  test('have the headers in their order when a name stands twice, or is that of the id', () => {
+    const headers = [['a', '1'], ['id', '2'], ['a', '3']] as const; // prettier-ignore
+    const [record] = recordsOf(batchOf({ ...message('k', 0), type: null, headers }));
+    const named = [...record!.headers].map(([name, value]) => [name.toString(), value.toString()]);
+    expect(named.slice(1)).toEqual(headers);
+  });
+});
+
+describe('the partition of a key', () => {
+  test('is the same by text and by bytes, whatever its length and characters', () => {
+    const key = fc.oneof(
+      fc.string({ maxLength: 300 }),
+      fc.string({ unit: 'grapheme', maxLength: 300 }),
+      fc.string({ unit: 'binary', maxLength: 300 }),
+    );
+    fc.assert(
+      fc.property(key, fc.integer({ min: 1, max: 200 }), (text, partitions) => {
+        expect(partitioner.partition(text, partitions)).toBe(partitionForKey(Buffer.from(text), partitions));
+      }),
+    );
   });
 });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { RelayError } from '../../src/core/errors.ts';
 import type { OutgoingMessage } from '../../src/core/message.ts';
+import type { Batch } from '../../src/publish/kafka/batch.ts';
 import {
   partitionName,
   type KafkaDriver,
@@ -10,7 +11,7 @@ import {
 } from '../../src/publish/kafka/driver.ts';
 import { troubleOf, type KafkaTrouble } from '../../src/publish/kafka/errors.ts';
 import { KAFKA_DEFAULTS } from '../../src/publish/kafka/options.ts';
-import type { KafkaRecord } from '../../src/publish/kafka/record.ts';
+import { recordsOf, type KafkaRecord } from '../../src/publish/kafka/record.ts';
 import { KafkaSession } from '../../src/publish/kafka/session.ts';
 
 const OPTIONS = { ...KAFKA_DEFAULTS, brokers: ['model:9092'], batchRows: 7, retryForMs: 60_000 };
@@ -46,7 +47,7 @@ class HazardousDriver implements KafkaDriver {
   readonly #faults: Fault[];
   readonly #tells: boolean;
   #producer = 0;
-  #failed: readonly KafkaRecord[] | null = null;
+  #failed: Batch | null = null;
   #sequences = new Map<string, number>();
 
   /**
@@ -72,12 +73,13 @@ class HazardousDriver implements KafkaDriver {
     this.#failed = null;
   }
 
-  async send(records: readonly KafkaRecord[]): Promise<SendFailure | null> {
+  async send(batch: Batch): Promise<SendFailure | null> {
     expect(this.inFlight++).toBe(0);
     await Promise.resolve();
     this.inFlight--;
-    if (this.#failed !== null) expect([this.#tells, records]).toEqual([true, this.#failed]);
-    this.#failed = records;
+    if (this.#failed !== null) expect([this.#tells, batch === this.#failed]).toEqual([true, true]);
+    this.#failed = batch;
+    const records = recordsOf(batch);
     const fault = this.#faults.shift() ?? { kind: 'none' };
     if (fault.kind === 'lost request') return UNANSWERED;
     const answers = this.#apply(records, fault.kind === 'answered' ? fault : { failing: [], code: 0 });
@@ -140,11 +142,7 @@ function groupByPartition(records: readonly KafkaRecord[]): Map<string, KafkaRec
 const isPoison = (value: Buffer | null): boolean => value?.toString() === 'poison';
 
 const UNANSWERED: SendFailure = {
-  trouble: {
-    error: new RelayError('broker_unreachable', 'model: connection lost'),
-    repeat: true,
-    brokerCode: null,
-  },
+  trouble: { error: new RelayError('broker_unreachable', 'model: connection lost'), repeat: true, brokerCode: null },
   answers: new Map(),
 };
 
@@ -320,11 +318,11 @@ describe('a session', () => {
 
   test('fails at once when somebody has to mend something, and acknowledges what was stored', async () => {
     const driver = new HazardousDriver([], true);
-    driver.send = (records) =>
+    driver.send = ({ shares }) =>
       Promise.resolve({
         trouble: answeredWith(29),
         answers: new Map(
-          records.map(({ partition }) => [
+          shares.map(({ partition }) => [
             partitionName('t', partition),
             { code: partition === 0 ? 0 : 29, culprits: [] },
           ]),

@@ -1,7 +1,7 @@
 import type { OutgoingMessage } from '../../core/message.ts';
-import { partitionForKey } from './murmur2.ts';
+import type { Partitioner } from './partitioner.ts';
 import type { HeldKeys, MessageQueue } from './queue.ts';
-import { recordSize, type KafkaRecord, type RecordEncoder } from './record.ts';
+import { recordSize } from './record-size.ts';
 
 /** A topic as the batches need it. */
 export interface TopicTarget {
@@ -14,10 +14,24 @@ export interface TopicTarget {
   nextKeyless: number;
 }
 
-/** What one produce request carries: `messages[i]` became `records[i]`. */
+/** What a batch has for one partition. */
+export interface PartitionShare {
+  readonly topic: string;
+  readonly partition: number;
+  /** Its messages in order, as positions among those of the batch; at least one. */
+  readonly members: readonly number[];
+  /** An upper bound of their size, in bytes, before compression. */
+  readonly bytes: number;
+}
+
+/** What one {@link KafkaDriver.send} carries. A repetition passes the same object, and must send the very same bytes. */
 export interface Batch {
+  /** In the order of the queue. */
   readonly messages: readonly OutgoingMessage[];
-  readonly records: readonly KafkaRecord[];
+  /** Where they go: each message is in one share, each partition has at most one. */
+  readonly shares: readonly PartitionShare[];
+  /** The timestamp of all records, in milliseconds since 1970. */
+  readonly timestamp: number;
 }
 
 /** What bounds a batch. */
@@ -31,7 +45,7 @@ export interface BatchSource {
   readonly queue: MessageQueue;
   /** Keys to be passed over; their messages move there. */
   readonly held: HeldKeys;
-  readonly encoder: RecordEncoder;
+  readonly partitioner: Partitioner;
   /** The target of a topic that is known, else undefined: the batch then ends before the message. */
   readonly targetOf: (topic: string) => TopicTarget | undefined;
 }
@@ -47,12 +61,10 @@ export interface BatchSource {
  *   when its first message alone is larger than a request may be
  */
 export function nextBatch(source: BatchSource, limits: BatchLimits, now: number): Batch {
-  const { queue, held, encoder, targetOf } = source;
+  const { queue, held } = source;
   const messages: OutgoingMessage[] = [];
-  const records: KafkaRecord[] = [];
-  const filled = new Map<TopicTarget, number[]>();
+  const topics = new BatchTopics(source.targetOf);
   const keys = new TopicOfKeys(messages);
-  const timestamp = BigInt(now);
   let requestBytes = 0;
   for (let message = queue.peek(); message !== undefined; message = queue.peek()) {
     if (held.take(message)) {
@@ -60,24 +72,80 @@ export function nextBatch(source: BatchSource, limits: BatchLimits, now: number)
       continue;
     }
     if (messages.length >= limits.rows) break;
-    const target = targetOf(topicOf(message));
-    if (target === undefined) break;
-    const key = message.key === null ? null : Buffer.from(message.key);
-    const partition = key === null ? target.nextKeyless : partitionForKey(key, target.partitions);
-    const size = recordSize(message, key);
-    const partitions = partitionsOf(filled, target);
-    const before = partitions[partition] ?? 0;
-    if (before > 0 && before + size > target.batchBytes) break;
+    const topic = topics.of(topicOf(message));
+    if (topic === undefined) break;
+    const { target } = topic;
+    const size = recordSize(message);
     if (requestBytes + size > limits.requestBytes) break;
-    if (message.key !== null && filled.size > 1 && keys.inOther(message.key, target.name)) break;
-    partitions[partition] = before + size;
+    const partition =
+      message.key === null ? target.nextKeyless : source.partitioner.partition(message.key, target.partitions);
+    const share = topic.shares[partition];
+    if (share !== undefined && share.bytes + size > target.batchBytes) break;
+    if (message.key !== null && topics.several && keys.inOther(message.key, target.name)) break;
+    topics.add(topic, partition, messages.length, size);
     requestBytes += size;
     queue.shift();
     messages.push(message);
-    records.push(encoder.record(message, target.name, partition, key, timestamp));
   }
-  for (const target of filled.keys()) target.nextKeyless = (target.nextKeyless + 1) % target.partitions;
-  return { messages, records };
+  topics.turnKeyless();
+  return { messages, shares: topics.shares, timestamp: now };
+}
+
+interface GrowingShare extends PartitionShare {
+  readonly members: number[];
+  bytes: number;
+}
+
+/** A topic of a batch; `shares` by partition, with holes. */
+interface BatchTopic {
+  readonly target: TopicTarget;
+  readonly shares: (GrowingShare | undefined)[];
+}
+
+/** The topics of a batch that grows. Remembers the last one: most messages go where the one before them went. */
+class BatchTopics {
+  readonly shares: GrowingShare[] = [];
+  readonly #targetOf: BatchSource['targetOf'];
+  readonly #topics = new Map<string, BatchTopic>();
+  #last: BatchTopic | undefined;
+
+  constructor(targetOf: BatchSource['targetOf']) {
+    this.#targetOf = targetOf;
+  }
+
+  /** Whether more than one topic was asked for: only then can a key have messages for two. */
+  get several(): boolean {
+    return this.#topics.size > 1;
+  }
+
+  of(name: string): BatchTopic | undefined {
+    if (this.#last?.target.name === name) return this.#last;
+    let topic = this.#topics.get(name);
+    if (topic === undefined) {
+      const target = this.#targetOf(name);
+      if (target === undefined) return undefined;
+      topic = { target, shares: [] };
+      this.#topics.set(name, topic);
+    }
+    this.#last = topic;
+    return topic;
+  }
+
+  add(topic: BatchTopic, partition: number, member: number, bytes: number): void {
+    const share = topic.shares[partition];
+    if (share === undefined) {
+      const first = { topic: topic.target.name, partition, members: [member], bytes };
+      topic.shares[partition] = first;
+      this.shares.push(first);
+    } else {
+      share.members.push(member);
+      share.bytes += bytes;
+    }
+  }
+
+  turnKeyless(): void {
+    for (const { target } of this.#topics.values()) target.nextKeyless = (target.nextKeyless + 1) % target.partitions;
+  }
 }
 
 /** Which topic each key of a batch goes to. Made when a second topic comes into it: most batches have one. */
@@ -104,13 +172,4 @@ class TopicOfKeys {
 /** The topic of a message; a message for an exchange has none, which routing makes sure of. */
 export function topicOf(message: OutgoingMessage): string {
   return message.address.kind === 'topic' ? message.address.topic : '';
-}
-
-function partitionsOf(filled: Map<TopicTarget, number[]>, target: TopicTarget): number[] {
-  let partitions = filled.get(target);
-  if (partitions === undefined) {
-    partitions = [];
-    filled.set(target, partitions);
-  }
-  return partitions;
 }

@@ -1,15 +1,15 @@
+import type { Batch, PartitionShare } from './batch.ts';
 import type { KafkaTrouble } from './errors.ts';
-import type { KafkaRecord } from './record.ts';
 
 /** What the broker said of one partition of a request. */
 export interface PartitionAnswer {
   /** Kafka's error code; 0: stored. */
   readonly code: number;
-  /** Which records are at fault, as positions among the request's records for this partition; empty where it is not told. */
+  /** Which records are at fault, as positions among the members of its share; empty where it is not told. */
   readonly culprits: readonly number[];
 }
 
-/** A produce request that did not succeed as a whole. */
+/** A batch that was not stored as a whole. */
 export interface SendFailure {
   readonly trouble: KafkaTrouble;
   /** What is known of single partitions, by {@link partitionName}; of a partition that is absent nothing is known. */
@@ -24,15 +24,15 @@ export interface TopicDescription {
 }
 
 /**
- * One client library behind the session: an idempotent producer with acks=all that repeats nothing by itself.
+ * One way to the brokers behind the session: an idempotent producer with acks=all that repeats nothing by itself.
  *
- * The hazard that this interface is shaped by: both libraries number records by what they believe to be stored. After
- * a request that failed, a *different* one on the same producer may be taken for a repetition by the broker and be
- * lost without an error. So a failed request is followed by the very same one, where {@link repeatsSafely}, or by
+ * The hazard that this interface is shaped by: the libraries number records by what they believe to be stored. After
+ * a batch that failed, a *different* one on the same producer may be taken for a repetition by the broker and be
+ * lost without an error. So a failed batch is followed by the very same one, where {@link repeatsSafely}, or by
  * {@link renew}.
  */
 export interface KafkaDriver {
-  /** Whether a request with {@link KafkaTrouble.repeat} may be sent again, the same records, without {@link renew}: the broker then knows it again. */
+  /** Whether a batch with {@link KafkaTrouble.repeat} may be sent again, the same object, without {@link renew}: the broker then knows it again. */
   readonly repeatsSafely: boolean;
   /** Connects, logs in, and obtains a producer id. Rejects with the library's error. */
   connect(): Promise<void>;
@@ -40,8 +40,8 @@ export interface KafkaDriver {
   brokerCount(): Promise<number>;
   /** Asks the cluster for a topic; null: it has none of that name. Rejects with the library's error. */
   describe(topic: string): Promise<TopicDescription | null>;
-  /** Sends one request; must not be called again before it settled. Never rejects; null: all of it is stored durably. */
-  send(records: readonly KafkaRecord[]): Promise<SendFailure | null>;
+  /** Sends one batch; must not be called again before it settled. Never rejects; null: all of it is stored durably. */
+  send(batch: Batch): Promise<SendFailure | null>;
   /** Drops the producer, and what is open of it; the next call makes a new one, with a new producer id. */
   renew(): void;
   /** Drops everything without waiting for the broker. Never rejects. */
@@ -53,16 +53,7 @@ export function partitionName(topic: string, partition: number): string {
   return `${topic}/${partition}`;
 }
 
-/** The partitions that records go to, each once. */
-export function partitionNames(records: readonly KafkaRecord[]): ReadonlySet<string> {
-  // Names are made of partitions, not of records: a batch has thousands of these.
-  const partitions = new Map<string, Set<number>>();
-  for (const { topic, partition } of records) {
-    const known = partitions.get(topic);
-    if (known === undefined) partitions.set(topic, new Set([partition]));
-    else known.add(partition);
-  }
-  return new Set(
-    [...partitions].flatMap(([topic, own]) => [...own].map((partition) => partitionName(topic, partition))),
-  );
+/** {@link partitionName} of a share. */
+export function shareName({ topic, partition }: PartitionShare): string {
+  return partitionName(topic, partition);
 }

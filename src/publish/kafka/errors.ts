@@ -14,9 +14,19 @@ export interface KafkaTrouble {
 }
 
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
+export const LEADER_NOT_AVAILABLE = 5;
 export const NOT_LEADER_OR_FOLLOWER = 6;
+const REQUEST_TIMED_OUT = 7;
 export const MESSAGE_TOO_LARGE = 10;
 export const COORDINATOR_LOAD_IN_PROGRESS = 14;
+const NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20;
+
+/** After these the very same request is the best next one: its leader is another, or it is in the log and not yet replicated. */
+const REPEATED_CODES: ReadonlySet<number> = new Set([
+  NOT_LEADER_OR_FOLLOWER,
+  REQUEST_TIMED_OUT,
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+]);
 
 /** Kafka's error codes that mean something other than "try again": https://kafka.apache.org/protocol#protocol_error_codes */
 const BROKER_CODES: ReadonlyMap<number, readonly [name: string, code: ErrorCode]> = new Map([
@@ -39,6 +49,11 @@ const BROKER_CODES: ReadonlyMap<number, readonly [name: string, code: ErrorCode]
   [76, ['UNSUPPORTED_COMPRESSION_TYPE', 'broker_setup']],
   [87, ['INVALID_RECORD', 'message_invalid']],
 ] as const);
+
+/** An answer that is not one to its request, so that nothing in it can be believed. */
+export class UnreadableAnswer extends Error {
+  override readonly name = 'UnreadableAnswer';
+}
 
 /** What Node says when the certificate, or the handshake, is not in order. */
 const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
@@ -76,7 +91,8 @@ export function troubleOf(thrown: unknown, doing: string): KafkaTrouble {
   if (shapes.some(isTimeout)) return trouble('broker_timeout', true);
   if (shapes.some(isNetwork)) return trouble('broker_unreachable', true);
   const brokerCodes = shapes.map(brokerCodeOf).filter((code) => code !== null);
-  if (brokerCodes.includes(NOT_LEADER_OR_FOLLOWER)) return trouble('broker_unavailable', true, NOT_LEADER_OR_FOLLOWER);
+  const repeated = brokerCodes.find((code) => REPEATED_CODES.has(code));
+  if (repeated !== undefined) return trouble(catalogueCode(repeated), true, repeated);
   if (shapes.some(isUnreadable)) return trouble('broker_unavailable', true);
   const [brokerCode = null] = brokerCodes;
   if (brokerCode !== null) return trouble(catalogueCode(brokerCode), false, brokerCode);
@@ -91,6 +107,11 @@ export function troubleOf(thrown: unknown, doing: string): KafkaTrouble {
 export function brokerError(brokerCode: number, where: string): RelayError {
   const name = BROKER_CODES.get(brokerCode)?.[0] ?? `error ${brokerCode}`;
   return new RelayError(catalogueCode(brokerCode), `${where}: Kafka answered ${name}`);
+}
+
+/** What the broker's code for one partition means for the batch that it is the answer to. */
+export function answerTrouble(brokerCode: number, where: string): KafkaTrouble {
+  return { error: brokerError(brokerCode, where), repeat: REPEATED_CODES.has(brokerCode), brokerCode };
 }
 
 /** The error and all errors in it, itself first. */
@@ -142,10 +163,11 @@ function isUnsupported(shape: ErrorShape): boolean {
 }
 
 /**
- * An answer that the client could not parse. platformatic does not know tagged fields, by which brokers since 3.7 name
+ * An answer that could not be parsed. platformatic does not know tagged fields, by which brokers since 3.7 name
  * the new leader in an answer NOT_LEADER_OR_FOLLOWER: what stands behind them in the answer is read wrongly.
  */
 function isUnreadable(shape: ErrorShape): boolean {
+  if (shape instanceof UnreadableAnswer) return true;
   return typeof shape.code === 'string' && /(OUT_OF_BOUNDS|UNEXPECTED_CORRELATION_ID)$/.test(shape.code);
 }
 

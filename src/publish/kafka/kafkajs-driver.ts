@@ -1,10 +1,11 @@
 import type * as Kafkajs from 'kafkajs';
 import type { Admin, Kafka, Message, Producer, TopicMessages } from 'kafkajs';
 import { RelayError } from '../../core/errors.ts';
-import { partitionName, partitionNames, type KafkaDriver, type SendFailure, type TopicDescription } from './driver.ts';
+import type { Batch } from './batch.ts';
+import { partitionName, shareName, type KafkaDriver, type SendFailure, type TopicDescription } from './driver.ts';
 import { troubleOf } from './errors.ts';
 import type { KafkaOptions, KafkaSasl } from './options.ts';
-import type { KafkaRecord } from './record.ts';
+import { recordsOf, type KafkaRecord } from './record.ts';
 import { tlsOptions } from '../tls.ts';
 
 type Library = Pick<typeof Kafkajs, 'Kafka' | 'CompressionTypes' | 'Partitioners' | 'logLevel'>;
@@ -31,7 +32,7 @@ export class KafkajsDriver implements KafkaDriver {
         'config_invalid',
         `compression: ${options.compression} is not to be had with driver: kafkajs`,
         {
-          remedy: 'Use gzip or none, or driver: platformatic.',
+          remedy: 'Use gzip or none, or another driver.',
         },
       );
     this.#library = library;
@@ -69,7 +70,7 @@ export class KafkajsDriver implements KafkaDriver {
     };
   }
 
-  async send(records: readonly KafkaRecord[]): Promise<SendFailure | null> {
+  async send(batch: Batch): Promise<SendFailure | null> {
     try {
       const producer = await this.#currentProducer();
       const answers = await producer.sendBatch({
@@ -79,11 +80,11 @@ export class KafkajsDriver implements KafkaDriver {
           this.#options.compression === 'gzip'
             ? this.#library.CompressionTypes.GZIP
             : this.#library.CompressionTypes.None,
-        topicMessages: byTopic(records),
+        topicMessages: byTopic(recordsOf(batch)),
       });
       const answered = new Set(answers.map(({ topicName, partition }) => partitionName(topicName, partition)));
       // a partition that the topic does not have is left out without an error
-      for (const name of partitionNames(records)) if (!answered.has(name)) throw new Error(`no answer for ${name}`);
+      for (const name of batch.shares.map(shareName)) if (!answered.has(name)) throw new Error(`no answer for ${name}`);
       return null;
     } catch (error) {
       return { trouble: troubleOf(error, 'publishing to Kafka'), answers: new Map() };

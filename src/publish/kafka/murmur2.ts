@@ -4,9 +4,10 @@ const M = 0x5bd1e995;
 /**
  * The 32-bit murmur2 hash of Java's Kafka client (`Utils.murmur2`), as a signed integer. Linear in the length of the
  * key, on 32-bit integers throughout.
+ *
+ * @param length how many bytes from the front are the key
  */
-export function murmur2(data: Uint8Array): number {
-  const length = data.length;
+export function murmur2(data: Uint8Array, length: number = data.length): number {
   const tail = length & ~3;
   let hash = SEED ^ length;
   for (let at = 0; at < tail; at += 4) {
@@ -24,9 +25,13 @@ export function murmur2(data: Uint8Array): number {
   return hash ^ (hash >>> 15);
 }
 
-/** The partition that Java's default partitioner gives a key among `partitions`. */
-export function partitionForKey(key: Uint8Array, partitions: number): number {
-  return (murmur2(key) & 0x7fffffff) % partitions;
+/**
+ * The partition that Java's default partitioner gives a key among `partitions`.
+ *
+ * @param length how many bytes from the front are the key
+ */
+export function partitionForKey(key: Uint8Array, partitions: number, length: number = key.length): number {
+  return (murmur2(key, length) & 0x7fffffff) % partitions;
 }
 
 function byte(data: Uint8Array, at: number): number {

@@ -2,8 +2,11 @@ import type { TlsOptions } from '../../core/tls.ts';
 
 /** A Kafka destination, as the publisher wants it. The configuration's type is assignable to this. */
 export interface KafkaOptions {
-  /** Which client library: `platformatic` takes a fraction of the CPU and tells which record failed; `kafkajs` is the alternative. */
-  readonly driver: 'platformatic' | 'kafkajs';
+  /**
+   * How requests are made: `direct` writes them itself, over the connections of `@platformatic/kafka`; `platformatic` and
+   * `kafkajs` leave them to the client library of that name.
+   */
+  readonly driver: KafkaDriverName;
   /** Bootstrap brokers, each `host:port`. */
   readonly brokers: readonly string[];
   /** What the broker's logs and quotas call this client. */
@@ -30,6 +33,8 @@ export interface KafkaOptions {
   /** For how long after the first failure a batch is tried again before the session fails, in milliseconds. */
   readonly retryForMs: number;
 }
+
+export type KafkaDriverName = 'direct' | 'platformatic' | 'kafkajs';
 
 export type KafkaCompression = 'none' | 'gzip' | 'snappy' | 'lz4';
 

@@ -40,6 +40,13 @@ export function createKafkaPublisher(options: KafkaOptions): Publisher {
 /** Loads the client library: most of a second of CPU in which this process does nothing else. */
 export async function loadKafkaDriver(name: KafkaOptions['driver']): Promise<(options: KafkaOptions) => KafkaDriver> {
   switch (name) {
+    case 'direct': {
+      const [{ DirectDriver }, library] = await Promise.all([
+        import('./direct/direct-driver.ts'),
+        import('@platformatic/kafka'),
+      ]);
+      return (options) => new DirectDriver(library, options);
+    }
     case 'platformatic': {
       const [{ PlatformaticDriver }, library] = await Promise.all([
         import('./platformatic-driver.ts'),

@@ -1,6 +1,7 @@
-import type { Header, OutgoingMessage } from '../../core/message.ts';
+import type { OutgoingMessage } from '../../core/message.ts';
+import type { Batch } from './batch.ts';
 
-/** A message as the drivers send it: where exactly, and in bytes. Built once; a repetition sends the same object. */
+/** A message as the client libraries take it. */
 export interface KafkaRecord {
   readonly topic: string;
   readonly partition: number;
@@ -13,60 +14,38 @@ export interface KafkaRecord {
   readonly timestamp: bigint;
 }
 
-/** Length, attributes, deltas and the lengths of key, value and header list: at most so much beside the contents. */
-const RECORD_OVERHEAD = 40;
-const HEADER_OVERHEAD = 8;
+const ID = 'id';
+const TYPE = 'type';
 
-/** How many names and types are kept as bytes, since nearly all messages share a few. */
-const INTERNED = 256;
-
-/** Turns messages into records. Keeps the bytes of header names and event types, which repeat from message to message. */
-export class RecordEncoder {
-  readonly #interned = new Map<string, Buffer>();
-  readonly #id = Buffer.from('id');
-  readonly #type = Buffer.from('type');
-
-  /**
-   * @param key the message's key in bytes, which the caller has made to find the partition
-   * @param timestamp one for the whole batch: a repetition must have the very same bytes
-   */
-  record(
-    message: OutgoingMessage,
-    topic: string,
-    partition: number,
-    key: Buffer | null,
-    timestamp: bigint,
-  ): KafkaRecord {
-    const headers = new Map<Buffer, Buffer>();
-    headers.set(this.#id, Buffer.from(message.row.id));
-    if (message.type !== null) headers.set(this.#type, this.#bytes(message.type));
-    for (const [name, value] of message.headers) {
-      const bytes = this.#bytes(name);
-      headers.set(headers.has(bytes) ? Buffer.from(name) : bytes, Buffer.from(value));
-    }
-    return { topic, partition, key, value: message.body, headers, timestamp };
-  }
-
-  #bytes(text: string): Buffer {
-    let bytes = this.#interned.get(text);
-    if (bytes === undefined) {
-      bytes = Buffer.from(text);
-      if (this.#interned.size < INTERNED) this.#interned.set(text, bytes);
-    }
-    return bytes;
-  }
+/** The records of a batch for a client library, those of each partition in order. Made of the same batch, they have the same bytes. */
+export function recordsOf(batch: Batch): readonly KafkaRecord[] {
+  const timestamp = BigInt(batch.timestamp);
+  const names = new Map<string, Buffer>();
+  return batch.shares.flatMap(({ topic, partition, members }) =>
+    members.flatMap((at) => {
+      const message = batch.messages[at];
+      if (message === undefined) return [];
+      const key = message.key === null ? null : Buffer.from(message.key);
+      return { topic, partition, key, value: message.body, headers: headersOf(message, names), timestamp };
+    }),
+  );
 }
 
-/** An upper bound of what a message takes in a record batch, in bytes, before compression. */
-export function recordSize(message: OutgoingMessage, key: Buffer | null): number {
-  let size = RECORD_OVERHEAD + HEADER_OVERHEAD + 2 + message.row.id.length;
-  if (key !== null) size += key.length;
-  if (message.body !== null) size += message.body.length;
-  if (message.type !== null) size += HEADER_OVERHEAD + 4 + Buffer.byteLength(message.type);
-  for (const header of message.headers) size += headerSize(header);
-  return size;
+/** @param names the bytes of header names, which repeat from message to message */
+function headersOf(message: OutgoingMessage, names: Map<string, Buffer>): Map<Buffer, Buffer> {
+  const headers = new Map<Buffer, Buffer>();
+  const add = (name: string, value: string): void => {
+    const bytes = bytesOf(names, name);
+    headers.set(headers.has(bytes) ? Buffer.from(name) : bytes, Buffer.from(value));
+  };
+  add(ID, message.row.id);
+  if (message.type !== null) add(TYPE, message.type);
+  for (const [name, value] of message.headers) add(name, value);
+  return headers;
 }
 
-function headerSize([name, value]: Header): number {
-  return HEADER_OVERHEAD + Buffer.byteLength(name) + Buffer.byteLength(value);
+function bytesOf(names: Map<string, Buffer>, name: string): Buffer {
+  let bytes = names.get(name);
+  if (bytes === undefined) names.set(name, (bytes = Buffer.from(name)));
+  return bytes;
 }

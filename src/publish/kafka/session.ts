@@ -8,7 +8,8 @@ import type { KafkaDriver, SendFailure } from './driver.ts';
 import { troubleOf } from './errors.ts';
 import { orderedLane, SingleLane, type Lane } from './lane.ts';
 import type { KafkaOptions } from './options.ts';
-import { RecordEncoder, recordSize } from './record.ts';
+import { Partitioner } from './partitioner.ts';
+import { recordSize } from './record-size.ts';
 import { settle } from './settle.ts';
 import { Topics } from './topics.ts';
 import { assertMaySend } from '../fence.ts';
@@ -36,7 +37,7 @@ export class KafkaSession implements PublisherSession {
   readonly #listener: PublisherListener;
   readonly #topics: Topics;
   readonly #random: () => number;
-  readonly #encoder = new RecordEncoder();
+  readonly #partitioner = new Partitioner();
   readonly #ordered: Lane;
   readonly #singles: SingleLane;
   readonly #ended = new AbortController();
@@ -119,7 +120,7 @@ export class KafkaSession implements PublisherSession {
       {
         queue: lane.queue,
         held: lane.held,
-        encoder: this.#encoder,
+        partitioner: this.#partitioner,
         targetOf: (name) => this.#topics.targetOf(name, now),
       },
       { rows: lane.isolation.limit, requestBytes: this.#options.requestBytes },
@@ -152,11 +153,11 @@ export class KafkaSession implements PublisherSession {
   }
 
   async #deliver(lane: Lane, batch: Batch): Promise<void> {
-    const { messages, records } = batch;
+    const { messages } = batch;
     while (!this.#over()) {
       assertMaySend(this.#listener);
-      this.#recordsOfProducer += records.length;
-      const failure = await this.#deadline(this.#driver.send(records));
+      this.#recordsOfProducer += messages.length;
+      const failure = await this.#deadline(this.#driver.send(batch));
       if (this.#over()) return;
       if (failure === null) {
         this.#stored(lane, messages);
@@ -248,7 +249,7 @@ export class KafkaSession implements PublisherSession {
 
 /** The broker would drop the connection without a word, which looks like a fault of the network, every time. */
 function tooLargeFor(requestBytes: number, message: OutgoingMessage): RelayError | null {
-  const size = recordSize(message, message.key === null ? null : Buffer.from(message.key));
+  const size = recordSize(message);
   if (size <= requestBytes) return null;
   return new RelayError(
     'message_too_large',

@@ -1,9 +1,8 @@
 import type { RelayError } from '../../core/errors.ts';
 import type { OutgoingMessage } from '../../core/message.ts';
-import type { Batch } from './batch.ts';
-import { partitionName, type PartitionAnswer, type SendFailure } from './driver.ts';
+import type { Batch, PartitionShare } from './batch.ts';
+import { shareName, type PartitionAnswer, type SendFailure } from './driver.ts';
 import { brokerError, MESSAGE_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION } from './errors.ts';
-import { recordSize } from './record.ts';
 
 /** What becomes of each message of a request that the broker did not take as a whole. */
 export interface Settlement {
@@ -27,7 +26,9 @@ export interface Settlement {
 
 /** The messages of a batch that share one answer. */
 interface Group {
-  readonly members: number[];
+  readonly shares: readonly PartitionShare[];
+  /** Of all shares, in the order of the batch. */
+  readonly members: readonly number[];
   readonly answer: PartitionAnswer | null;
   /** Null: stored. */
   readonly fault: RelayError | null;
@@ -45,7 +46,7 @@ export function settle(batch: Batch, failure: SendFailure): Settlement {
   for (const group of groupsOf(batch, failure)) {
     const { fault, members } = group;
     const code = group.answer === null ? failure.trouble.brokerCode : group.answer.code;
-    if (code === UNKNOWN_TOPIC_OR_PARTITION) for (const at of members) vanished.add(topicAt(batch, at));
+    if (code === UNKNOWN_TOPIC_OR_PARTITION) for (const { topic } of group.shares) vanished.add(topic);
     if (fault === null) for (const at of members) stored.add(at);
     else if (fault.class === 'configuration' || fault.class === 'fatal') stop ??= fault;
     else if (fault.class === 'transient') wait ??= fault;
@@ -53,8 +54,8 @@ export function settle(batch: Batch, failure: SendFailure): Settlement {
       const culprits = culpritsOf(group).filter((at) => isFirstOfKey(batch.messages, members, at));
       for (const at of culprits) refused.set(at, fault);
       if (culprits.length === 0 && group.answer?.code === MESSAGE_TOO_LARGE) {
-        const topic = topicAt(batch, members[0]);
-        tooLarge.set(topic, Math.min(tooLarge.get(topic) ?? Infinity, bytesOf(batch, members)));
+        for (const { topic, bytes } of group.shares)
+          tooLarge.set(topic, Math.min(tooLarge.get(topic) ?? Infinity, bytes));
       } else if (culprits.length === 0) suspects += members.length;
     }
   }
@@ -62,43 +63,31 @@ export function settle(batch: Batch, failure: SendFailure): Settlement {
 }
 
 /** By partition where the broker answered for it; all others together. */
-function groupsOf(batch: Batch, failure: SendFailure): Iterable<Group> {
-  const groups = new Map<string, Group>();
-  batch.records.forEach(({ topic, partition }, at) => {
-    const name = partitionName(topic, partition);
+function groupsOf({ shares }: Batch, failure: SendFailure): readonly Group[] {
+  const groups: Group[] = [];
+  const unanswered: PartitionShare[] = [];
+  for (const share of shares) {
+    const name = shareName(share);
     const answer = failure.answers.get(name) ?? null;
-    const id = answer === null ? '' : name;
-    let group = groups.get(id);
-    if (group === undefined) {
-      group = { members: [], answer, fault: faultOf(answer, name, failure) };
-      groups.set(id, group);
-    }
-    group.members.push(at);
-  });
-  return groups.values();
+    if (answer === null) unanswered.push(share);
+    else groups.push(groupOf([share], answer, faultOf(answer, name)));
+  }
+  if (unanswered.length > 0) groups.push(groupOf(unanswered, null, failure.trouble.error));
+  return groups;
 }
 
-function faultOf(answer: PartitionAnswer | null, name: string, failure: SendFailure): RelayError | null {
-  if (answer === null) return failure.trouble.error;
-  return answer.code === 0 ? null : brokerError(answer.code, `publishing to ${name}`);
+function groupOf(shares: readonly PartitionShare[], answer: PartitionAnswer | null, fault: RelayError | null): Group {
+  const members = shares.flatMap((share) => share.members).sort((one, other) => one - other);
+  return { shares, members, answer, fault };
+}
+
+function faultOf({ code }: PartitionAnswer, name: string): RelayError | null {
+  return code === 0 ? null : brokerError(code, `publishing to ${name}`);
 }
 
 function culpritsOf({ members, answer }: Group): readonly number[] {
   if (members.length === 1) return members;
   return (answer?.culprits ?? []).map((at) => members[at]).filter((at) => at !== undefined);
-}
-
-function topicAt(batch: Batch, at: number | undefined): string {
-  return batch.records[at ?? 0]?.topic ?? '';
-}
-
-function bytesOf(batch: Batch, members: readonly number[]): number {
-  let bytes = 0;
-  for (const at of members) {
-    const message = batch.messages[at];
-    if (message !== undefined) bytes += recordSize(message, batch.records[at]?.key ?? null);
-  }
-  return bytes;
 }
 
 /**
