@@ -1,50 +1,48 @@
-import { type Broker, BROKER_NAMES, type BrokerName } from './brokers/broker.ts';
+import { BROKER_NAMES, type Broker, type BrokerName } from './brokers/broker.ts';
 import { startKafkaBroker } from './brokers/kafka.ts';
 import { startRabbitmqBroker } from './brokers/rabbitmq.ts';
-import type { BenchCase, Work } from './cases/case.ts';
+import type { BenchCase } from './cases/case.ts';
 import { CASES } from './cases/index.ts';
 import { CASE_NAMES } from './cases/names.ts';
-import { CLIENT_ALONE } from './contestants/client-alone.ts';
 import type { Contestant } from './contestants/contestant.ts';
+import { PEERS } from './contestants/index.ts';
 import { relay } from './contestants/relay.ts';
 import { startBenchPostgres } from './database.ts';
 import { type Machine, thisMachine } from './machine.ts';
-import type { Figures } from './measure/figures.ts';
 import type { BenchOptions } from './options.ts';
-import { type CaseReport, caseReport, tableLines, workReport } from './report.ts';
-import { type Arena, runOnce } from './run.ts';
+import { type CaseReport, caseReport, workReport } from './report.ts';
+import { fetchAll, playRounds } from './rounds.ts';
+import { type Arena, runOnce, writingAlone } from './run.ts';
+import { SMOKE_CASES, smokeOptions } from './smoke.ts';
+import { markdownLines, textLines } from './tables.ts';
 
 const START_BROKER: Readonly<Record<BrokerName, () => Promise<Broker>>> = {
   kafka: startKafkaBroker,
   rabbitmq: startRabbitmqBroker,
 };
 
-/** Those the relay is compared with. */
-const OTHERS: readonly Contestant[] = [CLIENT_ALONE];
-
-const SMOKE = { rows: 2_000, rounds: 1, rate: [1000], transaction: [1, 10], writers: 2 };
-
 /**
- * Runs a case, or with `smoke` all of them, small, with both brokers.
+ * Runs a case, or with `all` and `smoke` several.
  *
- * @param say gets lines for people: progress, and the table
- * @throws when something cannot be started, or a contestant did not do all of its work
+ * @param say gets lines for people: progress, and the tables
+ * @throws when something cannot be started, or the relay did not do all of its work
  */
-export async function bench(options: BenchOptions, say: (line: string) => void): Promise<readonly CaseReport[]> {
+export async function bench(asked: BenchOptions, say: (line: string) => void): Promise<readonly CaseReport[]> {
   const machine = thisMachine();
-  const smoke = options.case === 'smoke';
-  const cases = options.case === 'smoke' ? CASE_NAMES.map((name) => CASES[name]) : [CASES[options.case]];
-  const brokers = smoke ? BROKER_NAMES : [options.broker];
+  const options = asked.case === 'smoke' ? smokeOptions(asked) : asked;
+  const cases = casesOf(asked);
   const reports: CaseReport[] = [];
   await using postgres = await startBenchPostgres();
-  for (const name of brokers) {
+  for (const name of BROKER_NAMES) {
+    const those = cases.filter((each) => (each.broker ?? options.broker) === name);
+    if (those.length === 0) continue;
     const broker = await START_BROKER[name]();
     try {
-      const arena = { postgres, broker };
       const about: Machine = { ...machine, postgres: postgres.version, broker: broker.title };
-      for (const each of cases) {
-        const report = await runCase(each, smoke ? { ...options, ...SMOKE } : options, arena, about, say);
-        for (const line of ['', ...tableLines(each, report), '']) say(line);
+      for (const each of those) {
+        const report = await runCase(each, options, { postgres, broker }, about, say);
+        const table = options.markdown ? markdownLines(each, report) : textLines(each, report);
+        for (const line of ['', ...table, '']) say(line);
         reports.push(report);
       }
     } finally {
@@ -52,6 +50,11 @@ export async function bench(options: BenchOptions, say: (line: string) => void):
     }
   }
   return reports;
+}
+
+function casesOf({ case: name }: BenchOptions): readonly BenchCase[] {
+  if (name === 'smoke') return SMOKE_CASES;
+  return name === 'all' ? CASE_NAMES.map((each) => CASES[each]) : [CASES[name]];
 }
 
 async function runCase(
@@ -62,43 +65,30 @@ async function runCase(
   say: (line: string) => void,
 ): Promise<CaseReport> {
   const contestants = contestantsOf(each, options, arena.broker.name);
+  const absent = await fetchAll(contestants);
   const series = [];
   for (const work of each.works(options)) {
-    const runs = await runRounds(arena, contestants, work, options.rounds, (contestant, round) => {
+    const unique = `${each.name}_${work.label.replaceAll(/\W+/g, '_')}`.toLowerCase();
+    const writing =
+      work.server && work.written === 'during' ? await writingAlone(arena, work, `${unique}_writing`) : undefined;
+    const outcomes = await playRounds(contestants, absent, work, options.rounds, (contestant, _work, round) => {
       say(`${each.name} ${work.label}: ${contestant.name}, round ${round + 1} of ${options.rounds}`);
-      return `${each.name}_${work.label.replaceAll(/\W+/g, '_')}_${contestant.name.replaceAll('-', '_')}_${round}`;
+      return runOnce(arena, contestant, work, `${unique}_${contestant.name.replaceAll('-', '_')}_${round}`, writing);
     });
-    series.push(workReport({ ratio: work.ratio ?? each.ratio, broker: arena.broker.name, work }, runs));
+    series.push(workReport({ ratio: work.ratio ?? each.ratio, broker: arena.broker.name, work }, outcomes));
   }
-  return caseReport(each.name, machine, series);
+  return caseReport(each, machine, series);
 }
 
 function contestantsOf(each: BenchCase, options: BenchOptions, broker: BrokerName): readonly Contestant[] {
-  const { nodeArguments, alone } = options;
-  if (each.against === 'itself')
-    return [relay(nodeArguments, 'dead'), ...(alone ? [] : [relay(nodeArguments, 'idle')])];
-  return [relay(nodeArguments), ...(alone ? [] : OTHERS.filter((other) => takesPart(other, each, broker)))];
+  const { nodeArguments, alone, peers } = options;
+  const ours = relay(nodeArguments, each.against === 'itself' ? 'dead' : 'none');
+  if (alone || each.against === 'first-work') return [ours];
+  if (each.against === 'itself') return [ours, relay(nodeArguments, 'idle')];
+  const asked = peers.map((name) => PEERS[name]);
+  return [ours, ...asked.filter((peer) => takesPart(peer, each, broker))];
 }
 
-function takesPart({ role, brokers }: Contestant, { hasLimit }: BenchCase, broker: BrokerName): boolean {
-  return brokers.includes(broker) && (role !== 'limit' || hasLimit);
-}
-
-/** Contestants take turns, and each round another begins, so that what the machine does meanwhile falls on all alike. */
-async function runRounds(
-  arena: Arena,
-  contestants: readonly Contestant[],
-  work: Work,
-  rounds: number,
-  announce: (contestant: Contestant, round: number) => string,
-): Promise<ReadonlyMap<Contestant, readonly Figures[]>> {
-  const runs = new Map(contestants.map((contestant) => [contestant, [] as Figures[]]));
-  for (let round = 0; round < rounds; round++) {
-    const turn = round % contestants.length;
-    for (const contestant of [...contestants.slice(turn), ...contestants.slice(0, turn)]) {
-      const figures = await runOnce(arena, contestant, work, announce(contestant, round));
-      runs.get(contestant)?.push(figures);
-    }
-  }
-  return runs;
+function takesPart({ does, brokers }: Contestant, { limit }: BenchCase, broker: BrokerName): boolean {
+  return brokers.includes(broker) && (does === 'all' || does === limit);
 }

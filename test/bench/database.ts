@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { applyInit } from '../../src/postgres/init.ts';
 import { type StartedPostgres, startPostgres } from '../support/services/postgres.ts';
-import { KEYS, OTHER_TYPE, WRITER_PROCEDURES } from './rows.ts';
+import { until } from '../support/services/until.ts';
+import { OTHER_TYPE, type RowShape, USUAL_ROWS, writerProcedures } from './rows.ts';
 
 /** What the outbox's publication is called; the relay's default. */
 export const PUBLICATION = 'outbox_relay';
@@ -35,7 +36,7 @@ export class BenchDatabase {
     this.url = url;
   }
 
-  static async create(server: StartedPostgres, name: string): Promise<BenchDatabase> {
+  static async create(server: StartedPostgres, name: string, shape: RowShape): Promise<BenchDatabase> {
     const database = new BenchDatabase(server, name, await server.createDatabase(name));
     await database.#withClient(async (client) => {
       const columns = {
@@ -51,7 +52,7 @@ export class BenchDatabase {
       const mapping = { schema: 'public', name: 'outbox', columns, extra: [] };
       const roles = { relayRole: null, writerRole: null };
       await applyInit(client, { mapping, payload: 'jsonb', publication: PUBLICATION, ...roles }, true);
-      await client.query(WRITER_PROCEDURES);
+      await client.query(writerProcedures(shape));
     });
     return database;
   }
@@ -75,7 +76,7 @@ export class BenchDatabase {
     await this.#withClient((client) =>
       client.query(
         `INSERT INTO public.outbox (aggregatetype, aggregateid, type, payload)
-          SELECT $1, 'key-' || n % ${KEYS}, 'written', bench_payload() FROM generate_series(1, $2::int) n`,
+          SELECT $1, 'key-' || n % ${USUAL_ROWS.keys}, 'written', bench_payload() FROM generate_series(1, $2::int) n`,
         [OTHER_TYPE, rows],
       ),
     );
@@ -97,7 +98,28 @@ export class BenchDatabase {
     });
   }
 
+  /** Of the table with its indexes and what is stored beside it. */
+  async tableBytes(table: string): Promise<number> {
+    const bytes = 'SELECT pg_total_relation_size($1::regclass)::float8 AS bytes';
+    return this.#withClient(
+      async (client) => (await client.query<{ bytes: number }>(bytes, [table])).rows[0]?.bytes ?? 0,
+    );
+  }
+
+  /** What rows that a contestant leaves in the table still cost: they are deleted, at once; and vacuum. */
+  async cleanUp(table: string): Promise<void> {
+    await this.#withClient(async (client) => {
+      await client.query(`DELETE FROM ${table}`);
+      await client.query(`VACUUM ${table}`);
+    });
+  }
+
   async drop(): Promise<void> {
+    const slots = `SELECT pg_terminate_backend(active_pid), pg_drop_replication_slot(slot_name)
+      FROM pg_replication_slots WHERE database = $1`;
+    // A slot is in use until its reader has ended.
+    const dropSlots = () => this.#server.query(slots, [this.#name]).then(() => true);
+    await until(dropSlots, { what: `the slots of ${this.#name} to be dropped` });
     await this.#server.query(`DROP DATABASE ${pg.escapeIdentifier(this.#name)} WITH (FORCE)`);
   }
 

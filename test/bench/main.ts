@@ -16,7 +16,8 @@ async function main(): Promise<number> {
   try {
     if (options.build) await promisify(execFile)('npm', ['run', '-s', 'build']);
     const reports = await bench(options, (line) => console.log(line));
-    const report = options.case === 'smoke' ? { case: 'smoke', reports } : reports[0];
+    const several = options.case === 'smoke' || options.case === 'all';
+    const report = several ? { case: options.case, reports } : reports[0];
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
     return EXIT.ok;
   } catch (error) {

@@ -1,10 +1,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BROKER_NAMES, type BrokerName } from './brokers/broker.ts';
-import { CASE_NAMES, type CaseName } from './cases/names.ts';
+import { CASE_NAMES } from './cases/names.ts';
+import { PEER_NAMES, type PeerName } from './contestants/names.ts';
+
+/** What can be asked for beside single cases. */
+const SUITES = ['all', 'smoke'] as const;
+const CHOICES = [...CASE_NAMES, ...SUITES];
 
 /** What a benchmark is asked for. */
 export interface BenchOptions {
-  readonly case: CaseName | 'smoke';
+  readonly case: (typeof CHOICES)[number];
   /** Where the report goes as JSON. */
   readonly json?: string;
   /** Rows of a run; by default what the case is made for. */
@@ -16,6 +21,8 @@ export interface BenchOptions {
   readonly transaction: readonly number[];
   /** `latency`: rows a second, one series each. */
   readonly rate: readonly number[];
+  /** `idle`: how long it is watched. */
+  readonly seconds: number;
   /** `stream`: connections that write. */
   readonly writers: number;
   /** Whether writers wait for their commits to be flushed. */
@@ -24,6 +31,10 @@ export interface BenchOptions {
   readonly held: boolean;
   /** Only the relay, without those it is compared with. */
   readonly alone: boolean;
+  /** Those that take part where they apply. */
+  readonly peers: readonly PeerName[];
+  /** Tables are printed in Markdown. */
+  readonly markdown: boolean;
   /** Arguments for the relay's node, such as `--max-semi-space-size=8`. */
   readonly nodeArguments: readonly string[];
   /** Whether the relay is built before; else `dist/` is taken as it is. */
@@ -34,19 +45,24 @@ export interface BenchOptions {
 export function parseOptions(args: readonly string[]): BenchOptions {
   const program = new Command('npm run bench --')
     .description(
-      'Measures the relay on real services that are started for it, beside others doing the same work in the same run, and checks by id that all of the work was done. smoke: all cases, small.',
+      'Measures the relay on real services that are started for it, beside others doing the same work in the same run, and checks by id that all of the work was done. all: every case, one after the other. smoke: what shows in a minute that all parts work.',
     )
-    .argument('<case>', [...CASE_NAMES, 'smoke'].join(', '))
+    .argument('<case>', CHOICES.join(', '))
     .addOption(new Option('--json <file>', 'write the report there as JSON'))
     .addOption(new Option('--rows <number>', "rows of a run (default: the case's own)").argParser(toCount))
     .addOption(new Option('--rounds <number>', 'runs of each contestant').argParser(toCount).default(3))
     .addOption(new Option('--broker <name>', 'where to publish').choices(BROKER_NAMES).default('kafka'))
-    .addOption(new Option('--transaction <rows>', 'stream: rows a transaction').argParser(toCounts).default([1]))
+    .addOption(new Option('--transaction <rows>', 'stream: rows a transaction').argParser(toCounts).default([1, 100]))
     .addOption(new Option('--rate <rows>', 'latency: rows a second').argParser(toCounts).default([1000, 4000]))
+    .addOption(new Option('--seconds <number>', 'idle: how long it is watched').argParser(toCount).default(60))
     .addOption(new Option('--writers <number>', 'stream: writing connections').argParser(toCount).default(4))
     .addOption(new Option('--synchronous-commit <mode>', 'of the writers').choices(['on', 'off']).default('on'))
     .addOption(new Option('--held', 'stream: contestants stand still while rows are written').default(false))
+    .addOption(
+      new Option('--peers <names>', PEER_NAMES.join(', ')).argParser(toPeers).default(PEER_NAMES, 'all that apply'),
+    )
     .addOption(new Option('--alone', 'the relay only').default(false))
+    .addOption(new Option('--markdown', 'tables in Markdown').default(false))
     .addOption(new Option('--node-arguments <list>', "for the relay's node").argParser(toWords).default([]))
     .addOption(new Option('--no-build', 'take dist/ as it is'))
     .addHelpText(
@@ -57,13 +73,17 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .exitOverride()
     .parse(args, { from: 'user' });
   const [name = ''] = program.args;
-  if (!isCase(name))
-    return program.error(`error: there is no case ${name}; there are ${[...CASE_NAMES, 'smoke'].join(', ')}`);
-  return { ...program.opts<Omit<BenchOptions, 'case'>>(), case: name };
+  const asked = CHOICES.find((known) => known === name);
+  if (asked === undefined) return program.error(`error: there is no case ${name}; there are ${CHOICES.join(', ')}`);
+  return { ...program.opts<Omit<BenchOptions, 'case'>>(), case: asked };
 }
 
-function isCase(name: string): name is CaseName | 'smoke' {
-  return name === 'smoke' || CASE_NAMES.some((known) => known === name);
+function toPeers(text: string): PeerName[] {
+  return text.split(',').map((name) => {
+    const peer = PEER_NAMES.find((known) => known === name);
+    if (peer === undefined) throw new InvalidArgumentError(`There are ${PEER_NAMES.join(', ')}.`);
+    return peer;
+  });
 }
 
 function toCount(text: string): number {

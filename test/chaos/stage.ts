@@ -7,7 +7,7 @@ import { until } from '../support/services/until.ts';
 import { uniqueName } from '../support/unique-name.ts';
 import type { Sink } from './brokers/broker.ts';
 import type { RoundPlan } from './plan.ts';
-import { type DebeziumPlace, DebeziumRelays, withPlainId } from './relays/debezium-relays.ts';
+import { DebeziumRelays, type SupervisedPlace, withPlainId } from './relays/debezium-relays.ts';
 import { OutboxRelays } from './relays/outbox-relays.ts';
 import type { RelayGroup } from './relays/relay-group.ts';
 import type { Services } from './services.ts';
@@ -114,7 +114,7 @@ function relayConfig({ postgres }: Services, plan: RoundPlan, names: Names): Rel
   };
 }
 
-function debeziumPlace({ postgres }: Services, names: Names): DebeziumPlace {
+function debeziumPlace({ postgres }: Services, names: Names): SupervisedPlace {
   const { database, user, password } = postgresOptions(names.url, names.role);
   return {
     host: '127.0.0.1',

@@ -10,12 +10,21 @@ export type Target =
   | {
       readonly broker: 'kafka';
       readonly brokers: readonly string[];
-      readonly topic: string;
+      /** What the names of all topics begin with; each ends with a value of `aggregatetype`. */
+      readonly topicPrefix: string;
+      readonly topics: readonly string[];
       readonly partitions: number;
     }
   | { readonly broker: 'rabbitmq'; readonly url: string; readonly exchange: string; readonly queue: string };
 
-/** A topic or queue of one run, empty at its beginning. */
+/** What a run will bring. */
+export interface Expected {
+  /** Numbers above it, and repeated ones, count as strangers and duplicates. */
+  readonly rows: number;
+  readonly types: readonly string[];
+}
+
+/** The topics or the queue of one run, empty at its beginning. */
 export interface Sink {
   readonly target: Target;
   /** How many messages have come so far. */
@@ -25,8 +34,8 @@ export interface Sink {
    * are read by {@link collect}, and cost the run nothing.
    */
   listen(): Promise<void>;
-  /** Reads everything that has come. */
-  collect(): Promise<Arrivals>;
+  /** Reads everything that has come. @param check `count` where messages have no ids */
+  collect(check: 'ids' | 'count'): Promise<Arrivals>;
   close(): Promise<void>;
 }
 
@@ -35,7 +44,13 @@ export interface Broker {
   readonly name: BrokerName;
   /** With its version, for the report. */
   readonly title: string;
-  /** @param rows numbers above it, and repeated ones, count as strangers and duplicates */
-  openSink(name: string, rows: number): Promise<Sink>;
+  openSink(name: string, expected: Expected): Promise<Sink>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again after {@link kill}. */
+  restart(): Promise<void>;
+  /** SIGSTOP: connections stay open, and nothing answers. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   dispose(): Promise<void>;
 }

@@ -1,7 +1,9 @@
+import { Consumer } from '@platformatic/kafka';
+import { plainId } from '../../support/debezium-server.ts';
 import { TopicCursor, headerOf } from '../../support/kafka-reader.ts';
 import { startKafka } from '../../support/services/kafka.ts';
 import { Arrivals } from '../measure/arrivals.ts';
-import type { Broker, Sink } from './broker.ts';
+import type { Broker, Expected, Sink } from './broker.ts';
 
 const PARTITIONS = 4;
 
@@ -11,23 +13,63 @@ export async function startKafkaBroker(): Promise<Broker> {
   return {
     name: 'kafka',
     title: `Kafka ${kafka.version}, one node, ${PARTITIONS} partitions`,
-    openSink: async (topic, rows): Promise<Sink> => {
-      await kafka.createTopic(topic, { partitions: PARTITIONS, config: { 'message.timestamp.type': 'LogAppendTime' } });
-      const cursor = new TopicCursor({ brokers: kafka.brokers, topic });
-      return {
-        target: { broker: 'kafka', brokers: kafka.brokers, topic, partitions: PARTITIONS },
-        count: async () => Number((await cursor.endOffsets()).reduce((sum, end) => sum + end, 0n)),
-        listen: () => Promise.resolve(),
-        collect: async () => {
-          const arrivals = new Arrivals(rows);
-          await cursor.readToEnd((record) =>
-            arrivals.add(headerOf(record, 'id') ?? '', record.value, Number(record.timestamp)),
-          );
-          return arrivals;
-        },
-        close: () => cursor.close(),
-      };
+    openSink: async (name, expected) => {
+      const sink = new TopicsSink(kafka.brokers, name, expected);
+      const config = { 'message.timestamp.type': 'LogAppendTime' };
+      for (const topic of sink.target.topics) await kafka.createTopic(topic, { partitions: PARTITIONS, config });
+      return sink;
     },
+    kill: () => kafka.kill(),
+    restart: () => kafka.restart(),
+    pause: () => kafka.pause(),
+    resume: () => kafka.resume(),
     dispose: () => kafka.dispose(),
   };
+}
+
+class TopicsSink implements Sink {
+  readonly target: Extract<Sink['target'], { broker: 'kafka' }>;
+  readonly #rows: number;
+  readonly #counter: Consumer;
+
+  constructor(brokers: readonly string[], name: string, { rows, types }: Expected) {
+    const topics = types.map((type) => `${name}.${type}`);
+    this.target = { broker: 'kafka', brokers, topicPrefix: `${name}.`, topics, partitions: PARTITIONS };
+    this.#rows = rows;
+    this.#counter = new Consumer({
+      clientId: 'counter',
+      groupId: 'counter',
+      bootstrapBrokers: [...brokers],
+      autocreateTopics: false,
+      retries: 20,
+      retryDelay: 250,
+    });
+  }
+
+  async count(): Promise<number> {
+    const ends = await this.#counter.listOffsets({ topics: [...this.target.topics], timestamp: -1n });
+    return [...ends.values()].flat().reduce((sum, end) => sum + Number(end), 0);
+  }
+
+  listen(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async collect(check: 'ids' | 'count'): Promise<Arrivals> {
+    const { brokers, topics } = this.target;
+    const arrivals = new Arrivals(this.#rows);
+    for (const topic of topics) {
+      await using cursor = new TopicCursor({ brokers, topic });
+      await cursor.readToEnd((record) => {
+        const at = Number(record.timestamp);
+        if (check === 'count') arrivals.addAnonymous(at);
+        else arrivals.add(plainId(headerOf(record, 'id') ?? ''), record.value, at);
+      });
+    }
+    return arrivals;
+  }
+
+  close(): Promise<void> {
+    return this.#counter.close();
+  }
 }

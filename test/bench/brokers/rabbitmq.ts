@@ -1,4 +1,5 @@
 import amqp from 'amqplib';
+import { plainId } from '../../support/debezium-server.ts';
 import { declareQueue } from '../../support/rabbit-reader.ts';
 import { startRabbitmq } from '../../support/services/rabbitmq.ts';
 import { until } from '../../support/services/until.ts';
@@ -14,37 +15,37 @@ export async function startRabbitmqBroker(): Promise<Broker> {
   return {
     name: 'rabbitmq',
     title: `RabbitMQ ${version}, one node, quorum queue`,
-    openSink: (name, rows) => QueueSink.open(rabbitmq.url, name, rows),
+    openSink: (name, { rows }) => QueueSink.open(rabbitmq.url, name, rows),
+    kill: () => rabbitmq.kill(),
+    restart: () => rabbitmq.restart(),
+    pause: () => rabbitmq.pause(),
+    resume: () => rabbitmq.resume(),
     dispose: () => rabbitmq.dispose(),
   };
 }
 
 class QueueSink implements Sink {
-  readonly target: Sink['target'];
-  readonly #connection: amqp.ChannelModel;
-  readonly #channel: amqp.Channel;
-  readonly #queue: string;
+  readonly target: Extract<Sink['target'], { broker: 'rabbitmq' }>;
   readonly #arrivals: Arrivals;
+  /** Undefined until it is wanted, and after the broker has gone. */
+  #connection: Promise<Connected> | undefined;
+  #check: 'ids' | 'count' = 'ids';
   #listening = false;
   #received = 0;
 
-  private constructor(url: string, name: string, connection: amqp.ChannelModel, channel: amqp.Channel, rows: number) {
-    this.target = { broker: 'rabbitmq', url, exchange: name, queue: name };
-    this.#queue = name;
-    this.#connection = connection;
-    this.#channel = channel;
+  private constructor(target: QueueSink['target'], rows: number) {
+    this.target = target;
     this.#arrivals = new Arrivals(rows);
   }
 
   static async open(url: string, name: string, rows: number): Promise<Sink> {
     const binding = { exchange: name, routingKey: '#', exchangeType: 'topic' } as const;
     await declareQueue(url, { queue: name, type: 'quorum', binding });
-    const connection = await amqp.connect(url);
-    return new QueueSink(url, name, connection, await connection.createChannel(), rows);
+    return new QueueSink({ broker: 'rabbitmq', url, exchange: name, queue: name }, rows);
   }
 
   async count(): Promise<number> {
-    return this.#received + (await this.#channel.checkQueue(this.#queue)).messageCount;
+    return this.#received + (await this.#waiting());
   }
 
   listen(): Promise<void> {
@@ -52,33 +53,71 @@ class QueueSink implements Sink {
   }
 
   /** Messages that were not listened for have no time: when they are read says nothing. */
-  async collect(): Promise<Arrivals> {
+  async collect(check: 'ids' | 'count'): Promise<Arrivals> {
+    this.#check = check;
     if (!this.#listening) await this.#consume(() => Number.NaN);
-    await until(async () => (await this.#channel.checkQueue(this.#queue)).messageCount === 0, {
-      what: `the messages of queue ${this.#queue}`,
+    await until(async () => (await this.#waiting()) === 0, {
+      what: `the messages of queue ${this.target.queue}`,
       timeoutMs: COLLECT_TIMEOUT_MS,
     });
     // Deliveries that are under way come before the answer to this.
-    await this.#channel.checkQueue(this.#queue);
+    await this.#waiting();
     return this.#arrivals;
   }
 
   async close(): Promise<void> {
-    await this.#channel.deleteQueue(this.#queue);
-    await this.#channel.deleteExchange(this.#queue);
-    await this.#connection.close();
+    const { connection, channel } = await this.#connect();
+    await channel.deleteQueue(this.target.queue);
+    await channel.deleteExchange(this.target.exchange);
+    await connection.close();
+  }
+
+  async #waiting(): Promise<number> {
+    const { channel } = await this.#connect();
+    return (await channel.checkQueue(this.target.queue)).messageCount;
   }
 
   async #consume(clock: () => number): Promise<void> {
     this.#listening = true;
-    await this.#channel.consume(
-      this.#queue,
+    const { channel } = await this.#connect();
+    await channel.consume(
+      this.target.queue,
       (message) => {
         if (message === null) return;
         this.#received++;
-        this.#arrivals.add(String(message.properties.messageId), message.content, clock());
+        if (this.#check === 'count') this.#arrivals.addAnonymous(clock());
+        else this.#arrivals.add(idIn(message.properties), message.content, clock());
       },
       { noAck: true },
     );
   }
+
+  #connect(): Promise<Connected> {
+    this.#connection ??= connect(this.target.url, () => (this.#connection = undefined));
+    return this.#connection;
+  }
+}
+
+interface Connected {
+  readonly connection: amqp.ChannelModel;
+  readonly channel: amqp.Channel;
+}
+
+async function connect(url: string, gone: () => void): Promise<Connected> {
+  try {
+    const connection = await amqp.connect(url);
+    connection.on('error', () => undefined);
+    connection.once('close', gone);
+    const channel = await connection.createChannel();
+    channel.on('error', () => undefined);
+    return { connection, channel };
+  } catch (error) {
+    gone();
+    throw error;
+  }
+}
+
+/** A peer that sets no message id has it in a header. */
+function idIn({ messageId, headers }: amqp.MessageProperties): string {
+  return plainId(String(messageId ?? headers?.id));
 }

@@ -7,11 +7,10 @@ export const BULKHEAD: BenchCase = {
   name: 'bulkhead',
   title: 'beside a second destination that is dead, with rows that wait for it, and beside one that is idle',
   against: 'itself',
-  hasLimit: false,
   ratio: 'p99Ms',
   shows: ['messagesPerSecond', 'p50Ms', 'p99Ms', 'maxMs', 'cpuMicrosPerMessageSteady', 'peakRssMb'],
   works: (options) => [
     ...LATENCY.works(options),
-    ...STREAM.works(options).map((work) => ({ ...work, ratio: 'messagesPerSecond' as const })),
+    ...STREAM.works(options).map((work) => ({ ...work, server: false, ratio: 'messagesPerSecond' as const })),
   ],
 };

@@ -1,6 +1,9 @@
+import type { BrokerName } from '../brokers/broker.ts';
 import type { BenchDatabase } from '../database.ts';
 import type { FigureName } from '../measure/figures.ts';
 import type { BenchOptions } from '../options.ts';
+import type { RowShape } from '../rows.ts';
+import type { TroubleName } from '../trouble.ts';
 import type { CaseName } from './names.ts';
 
 /** One piece of work that every contestant does. */
@@ -8,6 +11,7 @@ export interface Work {
   /** What distinguishes it from the other pieces of its case, such as `1,000 rows/s`; empty when there is only one. */
   readonly label: string;
   readonly rows: number;
+  readonly shape: RowShape;
   /** `before`: the rows wait in the table when the contestant is started. `during`: it streams already. */
   readonly written: 'before' | 'during';
   /** The contestant stands still while the rows are written. */
@@ -18,17 +22,26 @@ export interface Work {
   readonly listen: boolean;
   /** Rows inserted in the first so many milliseconds do not count for latencies. */
   readonly warmUpMs: number;
-  write(database: BenchDatabase): Promise<void>;
+  /** What is wrong with the broker meanwhile; only for rows that are written before. */
+  readonly trouble: TroubleName;
+  /** How long the contestant is watched doing nothing, when its work is done. */
+  readonly idleMs: number;
+  /** Whether what it costs the server is told; then the table is cleaned up as well. */
+  readonly server: boolean;
+  /** @param rows for a contestant that gets fewer */
+  write(database: BenchDatabase, rows: number): Promise<void>;
 }
 
 /** A case: work in one or more pieces, and what is looked at. */
 export interface BenchCase {
   readonly name: CaseName;
   readonly title: string;
-  /** Whom the relay is compared with: others, or itself in better circumstances. */
-  readonly against: 'others' | 'itself';
-  /** Whether sending out of memory, as fast as can be, says anything about it. */
-  readonly hasLimit: boolean;
+  /** Where it is published to, whatever the options say. */
+  readonly broker?: BrokerName;
+  /** Whom the relay is compared with: others, itself in better circumstances, or itself at the first piece of work. */
+  readonly against: 'others' | 'itself' | 'first-work';
+  /** Whose figures say where the limit is: those who only send, or only read the log. */
+  readonly limit?: 'sends' | 'reads';
   /** What the ratios are of. */
   readonly ratio: FigureName;
   /** What the table shows. */

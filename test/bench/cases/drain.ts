@@ -1,25 +1,15 @@
 import type { BenchCase } from './case.ts';
+import { backlog } from './works.ts';
 
-const ROWS = 300_000;
-const FILLING_CONNECTIONS = 2;
+const ROWS = 500_000;
 
 /** A backlog: what was written while no relay ran. */
 export const DRAIN: BenchCase = {
   name: 'drain',
   title: 'rows of one-row transactions wait in the table; publish and delete them all',
   against: 'others',
-  hasLimit: true,
+  limit: 'sends',
   ratio: 'messagesPerSecond',
   shows: ['messagesPerSecond', 'seconds', 'cpuMicrosPerMessage', 'cpuMicrosPerMessageSteady', 'peakRssMb'],
-  works: ({ rows = ROWS }) => [
-    {
-      label: '',
-      rows,
-      written: 'before',
-      held: false,
-      listen: false,
-      warmUpMs: 0,
-      write: (database) => database.write(rows, 1, FILLING_CONNECTIONS, { synchronousCommit: 'off' }),
-    },
-  ],
+  works: ({ rows = ROWS }) => [backlog({ rows, server: true })],
 };

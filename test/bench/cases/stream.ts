@@ -1,4 +1,5 @@
 import type { BenchCase } from './case.ts';
+import { flood } from './works.ts';
 
 const ROWS = 300_000;
 
@@ -7,17 +8,14 @@ export const STREAM: BenchCase = {
   name: 'stream',
   title: 'while it streams, writers commit as fast as they can; publish and delete it all',
   against: 'others',
-  hasLimit: false,
+  limit: 'reads',
   ratio: 'messagesPerSecond',
   shows: ['messagesPerSecond', 'seconds', 'cpuMicrosPerMessage', 'cpuMicrosPerMessageSteady', 'peakRssMb'],
-  works: ({ rows = ROWS, transaction, writers, synchronousCommit, held }) =>
-    transaction.map((perTransaction) => ({
-      label: `${perTransaction} a transaction${held ? ', held' : ''}`,
-      rows,
-      written: 'during',
-      held,
-      listen: false,
-      warmUpMs: 0,
-      write: (database) => database.write(rows, perTransaction, writers, { synchronousCommit }),
-    })),
+  works: ({ rows = ROWS, transaction, ...options }) =>
+    transaction.map((perTransaction) =>
+      flood(
+        { label: `${perTransaction} a transaction${options.held ? ', held' : ''}`, rows, perTransaction, server: true },
+        options,
+      ),
+    ),
 };

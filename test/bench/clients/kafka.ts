@@ -2,10 +2,11 @@
 import { ProduceAcks, Producer } from '@platformatic/kafka';
 import { KAFKA_DEFAULTS } from '../../../src/publish/kafka/options.ts';
 import { partitionForKey } from '../../../src/publish/kafka/murmur2.ts';
-import { idOf, keyOf, payloadOf } from '../rows.ts';
-import { readAssignment, stay } from './assignment.ts';
+import { idOf, keyOf, payloads } from '../rows.ts';
+import { type ClientAssignment, readAssignment, stay } from './assignment.ts';
 
-const { target, rows } = readAssignment<'kafka'>();
+const { target, rows, shape } = readAssignment() as ClientAssignment<'kafka'>;
+const payloadOf = payloads(shape);
 const ID = Buffer.from('id');
 const TYPE = Buffer.from('type');
 const WRITTEN = Buffer.from('written');
@@ -20,9 +21,9 @@ const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
 });
 
 function messageOf(n: number) {
-  const key = Buffer.from(keyOf(n));
+  const key = Buffer.from(keyOf(n, shape));
   return {
-    topic: target.topic,
+    topic: target.topics[n % target.topics.length] ?? '',
     partition: partitionForKey(key, target.partitions),
     key,
     value: Buffer.from(payloadOf(Date.now())),

@@ -1,11 +1,12 @@
 /** Sends the rows of a case by amqplib alone: mandatory, persistent, confirmed, with the relay's window. */
 import amqp from 'amqplib';
-import { idOf, payloadOf } from '../rows.ts';
-import { readAssignment, stay } from './assignment.ts';
+import { idOf, payloads } from '../rows.ts';
+import { type ClientAssignment, readAssignment, stay } from './assignment.ts';
 
 const WINDOW = 1000;
 
-const { target, rows } = readAssignment<'rabbitmq'>();
+const { target, rows, shape } = readAssignment() as ClientAssignment<'rabbitmq'>;
+const payloadOf = payloads(shape);
 const connection = await amqp.connect(target.url);
 const channel = await connection.createConfirmChannel();
 

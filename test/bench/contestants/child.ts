@@ -2,36 +2,42 @@ import { join } from 'node:path';
 import { type ServiceProcess, spawnService } from '../../support/services/child-process.ts';
 import type { RunningContestant } from './contestant.ts';
 
-/** How a contestant's process is started and asked. */
+/** How a contestant's process is started, asked and ended. */
 export interface ChildOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** Where its output goes. */
+  /** Where its output goes, and where it runs. */
   readonly folder: string;
-  readonly untilStreaming: (child: ServiceProcess) => Promise<void>;
-  /** What the process ends with after SIGTERM. */
-  readonly endsWith: string;
+  readonly untilStreaming?: (child: ServiceProcess) => Promise<void>;
+  readonly progress?: () => Promise<number>;
+  /** `finishes`: ends with exit code 0 when its work is done. Otherwise the signal, and what the process ends with. */
+  readonly ends: 'finishes' | { readonly by: NodeJS.Signals; readonly with: string };
 }
 
-/** A contestant that is one process, and ends by SIGTERM. */
+/** The end of a process that has nothing to lose. */
+export const KILLED = { by: 'SIGKILL', with: 'SIGKILL' } as const;
+
+/** A contestant that is one process. */
 export async function startChild(options: ChildOptions): Promise<RunningContestant> {
-  const logFile = join(options.folder, 'contestant.log');
-  const child = await spawnService(options.command, options.args, { logFile });
+  const { command, args, folder, ends, progress } = options;
+  const child = await spawnService(command, args, { logFile: join(folder, 'contestant.log'), cwd: folder });
   let stopping = false;
   const ended = child.exited.then(async (how) => {
-    if (stopping) return new Promise<never>(() => undefined);
+    if (stopping || (ends === 'finishes' && how === 'exit code 0')) return new Promise<never>(() => undefined);
     throw new Error(`the process ended by itself (${how}):\n${await child.output()}`);
   });
   ended.catch(() => undefined);
   return {
     pid: child.pid,
     ended,
-    untilStreaming: () => Promise.race([options.untilStreaming(child), ended]),
+    ...(progress === undefined ? {} : { progress }),
+    untilStreaming: () => Promise.race([options.untilStreaming?.(child) ?? Promise.resolve(), ended]),
     stop: async () => {
       stopping = true;
-      child.signal('SIGTERM');
+      if (ends !== 'finishes') child.signal(ends.by);
       const how = await child.exited;
-      if (how !== options.endsWith) throw new Error(`ended with ${how} when stopped:\n${await child.output()}`);
+      const wanted = ends === 'finishes' ? 'exit code 0' : ends.with;
+      if (how !== wanted) throw new Error(`ended with ${how} when stopped:\n${await child.output()}`);
     },
     dispose: async () => {
       stopping = true;

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { BrokerName } from '../brokers/broker.ts';
-import { startChild } from './child.ts';
+import { KILLED, startChild } from './child.ts';
 import type { Contestant } from './contestant.ts';
 
 const CLIENTS: Readonly<Record<BrokerName, string>> = {
@@ -12,15 +12,17 @@ const CLIENTS: Readonly<Record<BrokerName, string>> = {
 export const CLIENT_ALONE: Contestant = {
   name: 'client-alone',
   role: 'limit',
+  does: 'sends',
+  check: 'ids',
   brokers: ['kafka', 'rabbitmq'],
   deletes: false,
   otherRows: 0,
-  start: ({ target, rows, folder }) =>
+  fetch: () => Promise.resolve(),
+  start: ({ target, rows, shape, folder }) =>
     startChild({
       command: process.execPath,
-      args: ['--import', import.meta.resolve('tsx'), CLIENTS[target.broker], JSON.stringify({ target, rows })],
+      args: ['--import', import.meta.resolve('tsx'), CLIENTS[target.broker], JSON.stringify({ target, rows, shape })],
       folder,
-      untilStreaming: () => Promise.resolve(),
-      endsWith: 'SIGTERM',
+      ends: KILLED,
     }),
 };

@@ -30,9 +30,12 @@ export function relay(nodeArguments: readonly string[], neighbour: Neighbour = '
   return {
     name: neighbour === 'idle' ? 'beside-idle' : 'outbox-relay',
     role: neighbour === 'idle' ? 'peer' : 'relay',
+    does: 'all',
+    check: 'ids',
     brokers: ['kafka', 'rabbitmq'],
     deletes: true,
     otherRows: neighbour === 'dead' ? WAITING_ROWS : 0,
+    fetch: () => Promise.resolve(),
     start: async ({ postgresUrl, target, folder }) => {
       const port = await freePort();
       const file = join(folder, 'outbox-relay.yaml');
@@ -56,7 +59,7 @@ export function relay(nodeArguments: readonly string[], neighbour: Neighbour = '
             details: () => child.output(),
           });
         },
-        endsWith: 'exit code 0',
+        ends: { by: 'SIGTERM', with: 'exit code 0' },
       });
     },
   };
@@ -83,7 +86,7 @@ function destinationOf(target: Target): Destinations {
     case 'kafka':
       return {
         destinations: { kafka: { type: 'kafka', brokers: target.brokers } },
-        routes: [{ destination: 'kafka', topic: target.topic }],
+        routes: [{ destination: 'kafka', topic: topicOf(target) }],
       };
     case 'rabbitmq':
       return {
@@ -91,6 +94,11 @@ function destinationOf(target: Target): Destinations {
         routes: [{ destination: 'rabbitmq', exchange: target.exchange }],
       };
   }
+}
+
+function topicOf({ topics, topicPrefix }: Extract<Target, { broker: 'kafka' }>): string {
+  const [only, ...others] = topics;
+  return only !== undefined && others.length === 0 ? only : `${topicPrefix}\${aggregatetype}`;
 }
 
 async function isStreaming(port: number, destination: string): Promise<boolean> {

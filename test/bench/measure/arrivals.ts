@@ -38,6 +38,16 @@ export class Arrivals {
     this.#insertedAt[at] = insertedAt(payload);
   }
 
+  /** A message without an id: it stands for any row. @param atMs as above */
+  addAnonymous(atMs: number): void {
+    if (this.#distinct === this.rows) {
+      this.#strangers++;
+      return;
+    }
+    this.#firstAt[this.#distinct] = atMs;
+    this.#counts[this.#distinct++] = 1;
+  }
+
   get duplicates(): number {
     return this.#duplicates;
   }
@@ -58,7 +68,7 @@ export class Arrivals {
 
   /** From insert to arrival in milliseconds, in order, of rows that were inserted later than `warmUpMs` after the first. */
   latencies(warmUpMs: number): Float64Array {
-    const from = this.#insertedAt.reduce((first, at) => Math.min(first, at), Infinity) + warmUpMs;
+    const from = this.#insertedAt.reduce((first, at) => (at < first ? at : first), Infinity) + warmUpMs;
     return this.#firstAt
       .map((at, row) => ((this.#insertedAt[row] ?? 0) < from ? Number.NaN : at - (this.#insertedAt[row] ?? 0)))
       .filter((latency) => !Number.isNaN(latency))

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 /** Of `times` in /proc/PID/stat, on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 
 /** What a process has taken since its start. NaN where the system has no /proc, or the process has ended. */
 export interface ProcessUsage {
@@ -12,12 +12,17 @@ export interface ProcessUsage {
 }
 
 export async function processUsage(pid: number): Promise<ProcessUsage> {
-  const [stat, status] = await Promise.all([read(`/proc/${pid}/stat`), read(`/proc/${pid}/status`)]);
+  const [ticks, status] = await Promise.all([cpuTicks(pid), read(`/proc/${pid}/status`)]);
+  const peak = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1];
+  return { cpuMicros: (ticks.own / TICKS_PER_SECOND) * 1e6, peakRssMb: Number(peak) / 1024 };
+}
+
+/** User and system time of a process, and of its children that it has waited for; NaN as above. */
+export async function cpuTicks(pid: number): Promise<{ own: number; children: number }> {
+  const stat = await read(`/proc/${pid}/stat`);
   // The program's name, in brackets, may hold blanks and brackets itself.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  const peak = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1];
-  return { cpuMicros: (ticks / TICKS_PER_SECOND) * 1e6, peakRssMb: Number(peak) / 1024 };
+  return { own: Number(fields[11]) + Number(fields[12]), children: Number(fields[13]) + Number(fields[14]) };
 }
 
 function read(path: string): Promise<string> {

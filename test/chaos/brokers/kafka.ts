@@ -1,3 +1,4 @@
+import { kafkaSink } from '../../support/debezium-server.ts';
 import { TopicReader } from '../../support/kafka-reader.ts';
 import { startKafka } from '../../support/services/kafka.ts';
 import { TcpProxy } from '../../support/services/tcp-proxy.ts';
@@ -5,7 +6,6 @@ import { eventsInTopic } from '../../support/workload/arrivals.ts';
 import type { Broker, Sink } from './broker.ts';
 
 const PARTITIONS = 4;
-const STRINGS = 'org.apache.kafka.common.serialization.StringSerializer';
 
 /** A Kafka of one node. Its topics keep what they have acknowledged: only processes are killed, never the machine. */
 export async function startKafkaBroker(): Promise<Broker> {
@@ -22,13 +22,7 @@ export async function startKafkaBroker(): Promise<Broker> {
       const destination = { type: 'kafka', driver, brokers, requestTimeout: '3s', retryFor: settings.retryFor };
       return {
         config: { destinations: { kafka: destination }, routes: [{ destination: 'kafka', topic }] },
-        debezium: {
-          'debezium.sink.type': 'kafka',
-          'debezium.sink.kafka.producer.bootstrap.servers': proxy.address,
-          'debezium.sink.kafka.producer.key.serializer': STRINGS,
-          'debezium.sink.kafka.producer.value.serializer': STRINGS,
-          'debezium.transforms.outbox.route.topic.replacement': topic,
-        },
+        debezium: kafkaSink(brokers, topic),
         arrived: async () => {
           await using reader = new TopicReader({ brokers, topic });
           return eventsInTopic(await reader.readToEnd());

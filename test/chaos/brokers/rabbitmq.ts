@@ -1,3 +1,4 @@
+import { rabbitmqSink } from '../../support/debezium-server.ts';
 import {
   countMessages,
   declareQueue,
@@ -33,15 +34,7 @@ export async function startRabbitmqBroker(): Promise<Broker> {
           destinations: { rabbitmq: destination },
           routes: [{ destination: 'rabbitmq', exchange: name, routingKey: '${aggregatetype}' }],
         },
-        debezium: {
-          'debezium.sink.type': 'rabbitmq',
-          'debezium.sink.rabbitmq.connection.host': '127.0.0.1',
-          'debezium.sink.rabbitmq.connection.port': String(proxy.port),
-          'debezium.sink.rabbitmq.connection.username': 'guest',
-          'debezium.sink.rabbitmq.connection.password': 'guest',
-          'debezium.sink.rabbitmq.exchange': name,
-          'debezium.sink.rabbitmq.routingKey': 'order',
-        },
+        debezium: rabbitmqSink('127.0.0.1', proxy.port, name, 'order'),
         arrived: async () => {
           taken.push(...(await takeMessages(rabbitmq.url, name, await countMessages(rabbitmq.url, name))));
           return eventsInQueue(taken);

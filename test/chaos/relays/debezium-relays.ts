@@ -1,9 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { configureDebezium, debeziumCommand, type DebeziumPlace, plainId } from '../../support/debezium-server.ts';
 import { connectAdmin } from '../../support/outbox.ts';
 import { type ServiceProcess, spawnService } from '../../support/services/child-process.ts';
-import { debeziumDistribution } from '../../support/services/debezium-distribution.ts';
 import { until } from '../../support/services/until.ts';
 import type { WrittenEvent } from '../../support/workload/transaction.ts';
 import type { RelayGroup, Streaming } from './relay-group.ts';
@@ -14,44 +13,33 @@ const STOP_TIMEOUT_MS = 30_000;
 const RESTART_PAUSE_MS = 1_000;
 const JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
+/** What is changed so that a crash loses no offsets, and rounds need not wait for the default of 10 s. */
+const PROPERTIES = { 'offset.flush.interval.ms': '0', 'retriable.restart.connector.wait.ms': '1000' };
+
 /** What a Debezium Server reads, and where it goes. */
-export interface DebeziumPlace {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly user: string;
-  readonly password: string;
-  /** Schema and name. */
-  readonly table: string;
-  readonly publication: string;
-  /** Of its slot. */
-  readonly name: string;
+export interface SupervisedPlace extends DebeziumPlace {
   /** Of the superuser, past what fails. */
   readonly adminUrl: string;
-  readonly sink: Readonly<Record<string, string>>;
 }
 
 /** One Debezium Server in its usual set-up: outbox event router, permanent slot, rows stay in the table. */
 export class DebeziumRelays implements RelayGroup {
   readonly offences: readonly string[] = [];
-  readonly #place: DebeziumPlace;
+  readonly #place: SupervisedPlace;
   readonly #folder: string;
   #process: ServiceProcess | undefined;
   #restarts = 0;
   /** Whether its end is meant. */
   #ending = false;
 
-  private constructor(place: DebeziumPlace, folder: string) {
+  private constructor(place: SupervisedPlace, folder: string) {
     this.#place = place;
     this.#folder = folder;
   }
 
   /** Makes the slot, so that what is written from now on is in it. @param folder gets configuration, offsets and log */
-  static async create(place: DebeziumPlace, folder: string): Promise<DebeziumRelays> {
-    const config = join(folder, 'config');
-    await mkdir(config);
-    const lines = Object.entries(properties(place, folder)).map(([name, value]) => `${name}=${value}\n`);
-    await writeFile(join(config, 'application.properties'), lines.join(''));
+  static async create(place: SupervisedPlace, folder: string): Promise<DebeziumRelays> {
+    await configureDebezium(place, folder, PROPERTIES);
     const relays = new DebeziumRelays(place, folder);
     await relays.#query(`SELECT pg_create_logical_replication_slot('${place.name}', 'pgoutput')`);
     return relays;
@@ -62,9 +50,9 @@ export class DebeziumRelays implements RelayGroup {
   }
 
   async start(): Promise<void> {
-    const { java, classPath } = await debeziumDistribution();
-    const args = [...JVM, '-cp', `${classPath}:config`, 'io.debezium.server.Main'];
-    const started = await spawnService(java, args, { logFile: join(this.#folder, 'debezium.log'), cwd: this.#folder });
+    const { command, args } = await debeziumCommand(JVM);
+    const logFile = join(this.#folder, 'debezium.log');
+    const started = await spawnService(command, args, { logFile, cwd: this.#folder });
     this.#process = started;
     this.#ending = false;
     void started.exited.then(() => this.#supervise(started));
@@ -161,38 +149,7 @@ export class DebeziumRelays implements RelayGroup {
   }
 }
 
-/** An event as it was written: the peer's converter of headers puts its id in quotes. */
+/** An event as it was written. */
 export function withPlainId(event: WrittenEvent): WrittenEvent {
-  return { ...event, id: event.id.replaceAll('"', '') };
-}
-
-function properties(place: DebeziumPlace, folder: string): Record<string, string> {
-  return {
-    'debezium.source.connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
-    'debezium.source.offset.storage.file.filename': join(folder, 'offsets.dat'),
-    'debezium.source.offset.flush.interval.ms': '0',
-    'debezium.source.database.hostname': place.host,
-    'debezium.source.database.port': String(place.port),
-    'debezium.source.database.user': place.user,
-    'debezium.source.database.password': place.password,
-    'debezium.source.database.dbname': place.database,
-    'debezium.source.topic.prefix': 'chaos',
-    'debezium.source.plugin.name': 'pgoutput',
-    'debezium.source.slot.name': place.name,
-    'debezium.source.publication.name': place.publication,
-    'debezium.source.publication.autocreate.mode': 'disabled',
-    'debezium.source.table.include.list': place.table,
-    'debezium.source.snapshot.mode': 'no_data',
-    'debezium.source.poll.interval.ms': '10',
-    // so that rounds need not wait for the default of 10 s
-    'debezium.source.retriable.restart.connector.wait.ms': '1000',
-    'debezium.transforms': 'outbox',
-    'debezium.transforms.outbox.type': 'io.debezium.transforms.outbox.EventRouter',
-    'debezium.format.key': 'simplestring',
-    'debezium.format.value': 'simplestring',
-    'debezium.format.header': 'json',
-    'debezium.format.header.schemas.enable': 'false',
-    'quarkus.http.port': '0',
-    ...place.sink,
-  };
+  return { ...event, id: plainId(event.id) };
 }

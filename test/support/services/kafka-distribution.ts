@@ -1,10 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cached } from './cache.ts';
 import { javaHome } from './java.ts';
-import { runMaven } from './maven.ts';
-
-const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
+import { mavenJars } from './maven-jars.ts';
 
 /** A Kafka server that can be started. */
 export interface KafkaDistribution {
@@ -21,28 +17,21 @@ export interface KafkaDistribution {
  */
 export async function kafkaDistribution(version: string): Promise<KafkaDistribution> {
   const home = await javaHome();
-  const jars = await cached(`kafka-${version}`, (folder) => downloadJars(version, folder));
-  return { java: join(home, 'bin/java'), classPath: join(jars, '*') };
+  const classPath = await mavenJars(`kafka-${version}`, [`org.apache.kafka:kafka_2.13:${version}`, logging(version)]);
+  return { java: join(home, 'bin/java'), classPath };
 }
 
-async function downloadJars(version: string, folder: string): Promise<void> {
-  const project = join(folder, 'pom.xml');
-  await writeFile(project, projectFile(version));
-  await runMaven(folder, '-f', project, DEPENDENCY_PLUGIN, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`);
+/** The newest version whose programs are on Maven Central. */
+const TOOLS_VERSION = '4.3.1';
+
+/** The programs that are not part of the server, such as `org.apache.kafka.tools.ProducerPerformance`. @throws as above */
+export async function kafkaTools(): Promise<KafkaDistribution> {
+  const home = await javaHome();
+  const artifacts = [`org.apache.kafka:kafka-tools:${TOOLS_VERSION}`, logging(TOOLS_VERSION)];
+  return { java: join(home, 'bin/java'), classPath: await mavenJars(`kafka-tools-${TOOLS_VERSION}`, artifacts) };
 }
 
-// Kafka 3 reaches for the classes of Log4j 1, which reload4j brings.
-function projectFile(version: string): string {
-  const logging = version.startsWith('3.') ? 'slf4j-reload4j' : 'slf4j-simple';
-  const dependency = (group: string, artifact: string, itsVersion: string) =>
-    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${itsVersion}</version></dependency>`;
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>outbox-relay</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
-  <dependencies>
-    ${dependency('org.apache.kafka', 'kafka_2.13', version)}
-    ${dependency('org.slf4j', logging, '1.7.36')}
-  </dependencies>
-</project>
-`;
+/** Kafka 3 reaches for the classes of Log4j 1, which reload4j brings. */
+function logging(version: string): string {
+  return `org.slf4j:${version.startsWith('3.') ? 'slf4j-reload4j' : 'slf4j-simple'}:1.7.36`;
 }

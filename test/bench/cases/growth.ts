@@ -1,0 +1,18 @@
+import type { BenchCase } from './case.ts';
+import { backlog } from './works.ts';
+
+const ROWS = 10_000_000;
+const SMALLER = 20;
+
+/** Whether a big backlog goes as fast as a small one. */
+export const GROWTH: BenchCase = {
+  name: 'growth',
+  title: 'drain a backlog, and one that is twenty times as big: ratio of the rates',
+  against: 'first-work',
+  ratio: 'messagesPerSecond',
+  shows: ['messagesPerSecond', 'seconds', 'cpuMicrosPerMessageSteady', 'peakRssMb'],
+  works: ({ rows = ROWS }) =>
+    [Math.ceil(rows / SMALLER), rows].map((each) =>
+      backlog({ label: `${each} waiting`, rows: each, perTransaction: 1000 }),
+    ),
+};
