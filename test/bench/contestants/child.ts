@@ -6,8 +6,10 @@ import type { RunningContestant } from './contestant.ts';
 export interface ChildOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** Where its output goes, and where it runs. */
+  /** Where its output goes. */
   readonly folder: string;
+  /** Where it runs. @default where this process does */
+  readonly cwd?: string;
   readonly untilStreaming?: (child: ServiceProcess) => Promise<void>;
   readonly progress?: () => Promise<number>;
   /** `finishes`: ends with exit code 0 when its work is done. Otherwise the signal, and what the process ends with. */
@@ -19,8 +21,8 @@ export const KILLED = { by: 'SIGKILL', with: 'SIGKILL' } as const;
 
 /** A contestant that is one process. */
 export async function startChild(options: ChildOptions): Promise<RunningContestant> {
-  const { command, args, folder, ends, progress } = options;
-  const child = await spawnService(command, args, { logFile: join(folder, 'contestant.log'), cwd: folder });
+  const { command, args, folder, cwd = process.cwd(), ends, progress } = options;
+  const child = await spawnService(command, args, { logFile: join(folder, 'contestant.log'), cwd });
   let stopping = false;
   const ended = child.exited.then(async (how) => {
     if (stopping || (ends === 'finishes' && how === 'exit code 0')) return new Promise<never>(() => undefined);

@@ -44,6 +44,7 @@ export const DEBEZIUM: Contestant = {
     startChild({
       ...(await debeziumCommand(JVM)),
       folder,
+      cwd: folder,
       untilStreaming: () => untilSlotIsRead(postgresUrl, name),
       ends: KILLED,
     }),

@@ -39,7 +39,7 @@ export const PG_TRANSACTIONAL_OUTBOX: Contestant = {
   does: 'all',
   check: 'ids',
   brokers: ['kafka'],
-  mostRows: 20_000,
+  mostRows: 5_000,
   table: ITS_OUTBOX.table,
   deletes: false,
   otherRows: 0,
