@@ -6,16 +6,19 @@ export interface RowRef {
   readonly id: string;
 }
 
+/**
+ * A value as Postgres prints it: as text, or, for columns that `staysBytes` tells of, in bytes (a `bytea`: what it holds, not
+ * its printed form); null for SQL null.
+ */
+export type ColumnValue = string | Buffer | null;
+
 /** Which of the two lanes a row came by: the log, or a pass over the table. */
 export type Lane = 'stream' | 'table';
 
 /** One committed row of the outbox table, as read by either lane: the same bytes by both. */
 export interface OutboxRow extends RowRef {
-  /**
-   * The columns that the relay reads, in the order of {@link ColumnLayout.names}: each the text that Postgres prints
-   * (a `bytea` column: its bytes), or null for SQL null.
-   */
-  readonly values: readonly (Buffer | null)[];
+  /** The columns that the relay reads, in the order of {@link ColumnLayout.names}. */
+  readonly values: readonly ColumnValue[];
   readonly lane: Lane;
   /** The 32-bit id of the inserting top-level transaction; null for a row read from the table. */
   readonly xid: number | null;

@@ -18,3 +18,12 @@ export interface OutboxTable {
   readonly reads: readonly TableColumn[];
   readonly layout: ColumnLayout;
 }
+
+/**
+ * Which of the columns that are read stay bytes all the way: the payload, which is published as it is, and each `bytea`. The
+ * others are wanted as text, for keys, addresses and headers.
+ */
+export function staysBytes({ reads, layout }: Pick<OutboxTable, 'reads' | 'layout'>): readonly boolean[] {
+  const payload = layout.indexOf('payload');
+  return reads.map(({ type }, at) => at === payload || type === 'bytea');
+}

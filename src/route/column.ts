@@ -46,6 +46,6 @@ function readText(at: number): RowColumn['read'] {
 function readHex(at: number): RowColumn['read'] {
   return (row) => {
     const value = row.values[at] ?? null;
-    return value === null ? null : `\\x${value.toString('hex')}`;
+    return value === null || typeof value === 'string' ? value : `\\x${value.toString('hex')}`;
   };
 }

@@ -1,6 +1,6 @@
 import { RelayError } from '../core/errors.ts';
 import type { Header } from '../core/message.ts';
-import type { OutboxRow } from '../core/row.ts';
+import type { ColumnValue, OutboxRow } from '../core/row.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { parseHeaders } from './headers.ts';
 import type { RouteSpec } from './spec.ts';
@@ -66,7 +66,7 @@ export class Encoder {
 
   #contents(row: OutboxRow, headers: readonly Header[]): Contents {
     return {
-      body: row.values[this.#payload] ?? null,
+      body: bytesOf(row.values[this.#payload] ?? null),
       type: row.values[this.#type]?.toString() ?? null,
       contentType: this.#contentType,
       headers,
@@ -92,6 +92,11 @@ export class Encoder {
       ? headers.filter(([name]) => !RESERVED_HEADERS.has(name))
       : headers;
   }
+}
+
+/** A payload is bytes already, as both lanes bring it. */
+function bytesOf(value: ColumnValue): Buffer | null {
+  return typeof value === 'string' ? Buffer.from(value) : value;
 }
 
 /** What a message counts against the memory budget, in bytes: the row's values, which it keeps alive, headers, overhead. */

@@ -31,7 +31,7 @@ export function rowOf(table: OutboxTable, values: Readonly<Record<string, string
     id: '5f0c1b3e-0000-4000-8000-000000000017',
     values: table.layout.names.map((name) => {
       const value = values[name] ?? null;
-      return typeof value === 'string' ? Buffer.from(value) : value;
+      return typeof value === 'string' && name === 'payload' ? Buffer.from(value) : value;
     }),
     lane: 'stream',
     xid: 700,

@@ -1,7 +1,7 @@
 /** From the tuples of the log to outbox rows, by the shape that the log last told of the table. */
 import { RelayError } from '../../core/errors.ts';
-import type { OutboxRow } from '../../core/row.ts';
-import type { OutboxTable, TableColumn } from '../../core/table.ts';
+import type { ColumnValue, OutboxRow } from '../../core/row.ts';
+import { type OutboxTable, staysBytes, type TableColumn } from '../../core/table.ts';
 import {
   type BeginMessage,
   type InsertMessage,
@@ -27,13 +27,13 @@ interface RowPlan {
 
 interface ReadField {
   readonly field: number;
-  readonly isBytea: boolean;
+  readonly form: 'text' | 'bytes' | 'bytea';
 }
 
 const BYTEA_OID = 17;
 /** The row object, its position and its id. */
 const ROW_OVERHEAD_BYTES = 256;
-/** A view into the row's bytes. */
+/** A string's, or a buffer's, own. */
 const VALUE_OVERHEAD_BYTES = 96;
 /** Digits that a double holds exactly. */
 const EXACT_DIGITS = 15;
@@ -70,33 +70,27 @@ export class RowDecoder {
   /**
    * Decodes an inserted row; null when it is not of the outbox table.
    *
-   * @param chunk the bytes that `insert` was decoded from; what the row needs of them is copied
+   * @param chunk the bytes that `insert` was decoded from; what the row keeps of them is copied
    * @throws RelayError `replication_protocol` when the tuple does not fit the shape
    */
   row(chunk: Buffer, insert: InsertMessage, { xid, committedAt }: BeginMessage): DecodedRow | null {
     const plan = this.#plans.get(insert.relationId);
     if (plan === null) return null;
     if (plan === undefined) throw protocolError(`a row of relation ${insert.relationId}, which was not described`);
-    const bytes = Buffer.from(chunk.subarray(insert.tupleAt));
-    const bounds = tupleBounds(bytes, 0);
+    const bounds = tupleBounds(chunk, insert.tupleAt);
     if (bounds.length !== plan.fields * 2) throw protocolError('a tuple with another number of fields than its table');
-    let size = bytes.length + ROW_OVERHEAD_BYTES + plan.reads.length * VALUE_OVERHEAD_BYTES;
-    const values = plan.reads.map(({ field, isBytea }) => {
-      const text = valueOf(bytes, bounds, field);
-      if (text === null || !isBytea) return text;
-      const value = decodeBytea(text);
-      size += value.length;
-      return value;
-    });
     const row: OutboxRow = {
-      position: readPosition(bytes, bounds, plan.position),
-      id: readId(bytes, bounds, plan.id),
-      values,
+      position: readPosition(chunk, bounds, plan.position),
+      id: readId(chunk, bounds, plan.id),
+      values: plan.reads.map((read) => readValue(chunk, bounds, read)),
       lane: 'stream',
       xid,
       since: committedAt,
     };
-    return { row, bytes: size };
+    return {
+      row,
+      bytes: chunk.length - insert.tupleAt + ROW_OVERHEAD_BYTES + plan.reads.length * VALUE_OVERHEAD_BYTES,
+    };
   }
 }
 
@@ -106,13 +100,14 @@ function planOf(table: OutboxTable, { columns }: RelationMessage): RowPlan {
     if (field < 0) throw shapeError(table, `column ${column.name} is not in the log: dropped, renamed or generated`);
     return field;
   };
-  const reads = table.reads.map((column) => {
+  const bytes = staysBytes(table);
+  const reads = table.reads.map((column, at): ReadField => {
     const field = fieldOf(column);
     const isBytea = column.type === 'bytea';
     if (isBytea !== (columns[field]?.typeOid === BYTEA_OID)) {
       throw shapeError(table, `column ${column.name} is no longer of type ${column.type}`);
     }
-    return { field, isBytea };
+    return { field, form: isBytea ? 'bytea' : bytes[at] === true ? 'bytes' : 'text' };
   });
   return { fields: columns.length, position: fieldOf(table.position), id: fieldOf(table.id), reads };
 }
@@ -123,9 +118,18 @@ function shapeError(table: OutboxTable, what: string): RelayError {
   });
 }
 
-function valueOf(bytes: Buffer, bounds: readonly number[], field: number): Buffer | null {
+function readValue(bytes: Buffer, bounds: readonly number[], { field, form }: ReadField): ColumnValue {
   const start = bounds[field * 2] ?? -1;
-  return start < 0 ? null : bytes.subarray(start, bounds[field * 2 + 1]);
+  const end = bounds[field * 2 + 1] ?? -1;
+  if (start < 0) return null;
+  switch (form) {
+    case 'text':
+      return bytes.toString('utf8', start, end);
+    case 'bytes':
+      return Buffer.from(bytes.subarray(start, end));
+    case 'bytea':
+      return decodeBytea(bytes, start, end);
+  }
 }
 
 function readId(bytes: Buffer, bounds: readonly number[], field: number): string {
@@ -155,10 +159,10 @@ function parsePosition(text: string): bigint {
 }
 
 /** The bytes of a `bytea` as Postgres prints it with `bytea_output = hex`. */
-function decodeBytea(text: Buffer): Buffer {
-  if (text[0] !== 0x5c || text[1] !== 0x78) throw protocolError('a bytea value that is not printed in hex');
-  const bytes = Buffer.from(text.toString('latin1', 2), 'hex');
+function decodeBytea(text: Buffer, start: number, end: number): Buffer {
+  if (text[start] !== 0x5c || text[start + 1] !== 0x78) throw protocolError('a bytea value that is not printed in hex');
+  const bytes = Buffer.from(text.toString('latin1', start + 2, end), 'hex');
   // Buffer.from stops silently at the first pair that is not hex.
-  if (bytes.length * 2 !== text.length - 2) throw protocolError('a bytea value that is not hex');
+  if (bytes.length * 2 !== end - start - 2) throw protocolError('a bytea value that is not hex');
   return bytes;
 }

@@ -1,6 +1,6 @@
 import { POSTGRES_EPOCH_MS } from '../postgres-epoch.ts';
 import { RelayError } from '../../core/errors.ts';
-import type { OutboxRow } from '../../core/row.ts';
+import type { ColumnValue, OutboxRow } from '../../core/row.ts';
 
 /** `PGCOPY\n\xff\r\n\0`: how every binary COPY begins. */
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
@@ -19,6 +19,7 @@ const MAX_TIMESTAMP_MICROS = 1e18;
  */
 export class CopyDecoder {
   readonly #fieldCount: number;
+  readonly #staysBytes: readonly boolean[];
   #pieces: Buffer[] = [];
   #pending = 0;
   /** Decoding cannot get any further with fewer bytes than these. */
@@ -26,9 +27,10 @@ export class CopyDecoder {
   #headerRead = false;
   #ended = false;
 
-  /** @param valueCount how many columns follow the leading three */
-  constructor(valueCount: number) {
-    this.#fieldCount = LEADING_COLUMNS + valueCount;
+  /** @param staysBytes of each column that follows the leading three, whether its value is wanted in bytes */
+  constructor(staysBytes: readonly boolean[]) {
+    this.#fieldCount = LEADING_COLUMNS + staysBytes.length;
+    this.#staysBytes = staysBytes;
   }
 
   /** Whether the trailer has been read: the copy is whole. */
@@ -39,17 +41,16 @@ export class CopyDecoder {
   /**
    * Takes the next bytes and appends the rows that they complete to `rows`.
    *
-   * @param chunk is copied: what `pg` hands out is a view into a buffer that it uses again
+   * @param chunk of which all that is kept is copied: what `pg` hands out is a view into a buffer that it uses again
    * @throws RelayError `internal` when the bytes are not the expected format
    */
   push(chunk: Buffer, rows: OutboxRow[]): void {
-    const owned = Buffer.from(chunk);
     if (this.#pending === 0) {
-      this.#decode(owned, rows);
+      this.#decode(chunk, rows);
       return;
     }
-    this.#pieces.push(owned);
-    this.#pending += owned.length;
+    this.#pieces.push(Buffer.from(chunk));
+    this.#pending += chunk.length;
     if (this.#pending < this.#needed) return;
     const whole = Buffer.concat(this.#pieces, this.#pending);
     this.#pieces = [];
@@ -68,11 +69,11 @@ export class CopyDecoder {
       }
       if (!this.#headerRead) this.#headerRead = true;
       else if (isTrailer(bytes, at)) this.#ended = true;
-      else rows.push(readRow(bytes, at + 2, this.#fieldCount));
+      else rows.push(readRow(bytes, at + 2, this.#staysBytes));
       at = end;
     }
     if (at < bytes.length) {
-      this.#pieces.push(at === 0 ? bytes : bytes.subarray(at));
+      this.#pieces.push(Buffer.from(bytes.subarray(at)));
       this.#pending = bytes.length - at;
     }
   }
@@ -103,7 +104,7 @@ function isTrailer(bytes: Buffer, at: number): boolean {
   return bytes.readInt16BE(at) === TRAILER;
 }
 
-function readRow(bytes: Buffer, start: number, fieldCount: number): OutboxRow {
+function readRow(bytes: Buffer, start: number, staysBytes: readonly boolean[]): OutboxRow {
   if (bytes.readInt32BE(start) !== 8) {
     throw new RelayError('postgres_schema', 'the outbox table holds a row whose position is null');
   }
@@ -117,15 +118,17 @@ function readRow(bytes: Buffer, start: number, fieldCount: number): OutboxRow {
   const hasTime = bytes.readInt32BE(at) === 8;
   const since = hasTime ? readTimestamp(bytes, at + 4) : Number.NaN;
   at += hasTime ? 12 : 4;
-  const values = new Array<Buffer | null>(fieldCount - LEADING_COLUMNS);
+  const values = new Array<ColumnValue>(staysBytes.length);
   for (let index = 0; index < values.length; index++) {
     const length = bytes.readInt32BE(at);
     at += 4;
     if (length === NULL_LENGTH) {
       values[index] = null;
     } else {
-      values[index] = bytes.subarray(at, at + length);
-      at += length;
+      const end = at + length;
+      values[index] =
+        staysBytes[index] === true ? Buffer.from(bytes.subarray(at, end)) : bytes.toString('utf8', at, end);
+      at = end;
     }
   }
   return { position, id, values, lane: 'table', xid: null, since };

@@ -16,10 +16,10 @@ export class CopyOut implements pg.Submittable {
   #failure: unknown;
   #wake: (() => void) | undefined;
 
-  /** @param valueCount how many columns follow position, id and time */
-  constructor(text: string, valueCount: number) {
+  /** @param staysBytes of each column that follows position, id and time, whether its value is wanted in bytes */
+  constructor(text: string, staysBytes: readonly boolean[]) {
     this.#text = text;
-    this.#decoder = new CopyDecoder(valueCount);
+    this.#decoder = new CopyDecoder(staysBytes);
   }
 
   /** Whether everything was received and the connection is ready for the next statement. */

@@ -4,7 +4,7 @@ import { RelayError } from '../../core/errors.ts';
 import { parseLsn } from '../../core/lsn.ts';
 import type { OutboxRow } from '../../core/row.ts';
 import type { FullXid } from '../../core/snapshot.ts';
-import type { OutboxTable } from '../../core/table.ts';
+import { type OutboxTable, staysBytes } from '../../core/table.ts';
 import { assignXid } from '../../postgres/assign-xid.ts';
 import {
   closeConnection,
@@ -98,7 +98,7 @@ export class PostgresTableReader implements TableReader {
     // than wanted, to know whether that was the end.
     const limit = request.wanted === undefined ? request.maxRows + 1 : null;
     const query = passQuery(table, filters, request.destination, limit);
-    const copy = client.query(new CopyOut(copyStatement(query), table.reads.length));
+    const copy = client.query(new CopyOut(copyStatement(query), staysBytes(table)));
     const release = (usable: boolean): Promise<void> => {
       closed();
       return this.#release(client, usable);
