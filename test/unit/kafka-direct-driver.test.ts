@@ -1,6 +1,6 @@
 /** The direct driver, and a session over it, on a cluster in memory that does to requests what networks and brokers do. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { OutgoingMessage } from '../../src/core/message.ts';
 import type { Batch } from '../../src/publish/kafka/batch.ts';
 import { DirectDriver } from '../../src/publish/kafka/direct/direct-driver.ts';
@@ -41,6 +41,8 @@ function driverOf(cluster: ModelCluster): DirectDriver {
   return new DirectDriver(cluster.library(), OPTIONS);
 }
 
+const leads = () => true;
+
 const partitionsOf = (cluster: ModelCluster): unknown =>
   cluster.requests.map(({ node, shares }) => [node, shares.map(({ partition }) => partition)]);
 
@@ -48,8 +50,8 @@ describe('the direct driver', () => {
   test('sends one request to each leader, and goes on with the numbers of each partition', async () => {
     const cluster = new ModelCluster(3);
     const driver = driverOf(cluster);
-    expect(await driver.send(batchOf(2, 1, 4))).toBeNull();
-    expect(await driver.send(batchOf(1, 1, 1))).toBeNull();
+    expect(await driver.send(batchOf(2, 1, 4), leads)).toBeNull();
+    expect(await driver.send(batchOf(1, 1, 1), leads)).toBeNull();
     expect(partitionsOf(cluster)).toEqual([[0, [0, 2]], [1, [1]], [0, [0, 2]], [1, [1]]]); // prettier-ignore
     const sequences = cluster.requests.flatMap(({ shares }) => shares.map(({ batch }) => batch.firstSequence));
     expect(sequences).toEqual([0, 0, 0, 2, 4, 1]);
@@ -61,9 +63,9 @@ describe('the direct driver', () => {
       const cluster = new ModelCluster(1, [fault]);
       const driver = driverOf(cluster);
       const batch = batchOf(3);
-      expect(await driver.send(batch)).toMatchObject({ trouble: { repeat: true }, answers: new Map() });
+      expect(await driver.send(batch, leads)).toMatchObject({ trouble: { repeat: true }, answers: new Map() });
       expect(cluster.dropped).toBe(1);
-      expect(await driver.send(batch)).toBeNull();
+      expect(await driver.send(batch, leads)).toBeNull();
       const [first, second] = cluster.requests.map(({ shares }) => shares[0]!.bytes);
       expect(second).toBe(first);
       expect(cluster.stored.get('t/0')).toHaveLength(3);
@@ -75,12 +77,12 @@ describe('the direct driver', () => {
     const cluster = new ModelCluster(4, [{ kind: 'none' }, { kind: 'reset', stored: false }]);
     const driver = driverOf(cluster);
     const batch = batchOf(1, 1, 1, 1);
-    const failure = await driver.send(batch);
+    const failure = await driver.send(batch, leads);
     expect([...failure!.answers]).toEqual([
       ['t/0', { code: 0, culprits: [] }],
       ['t/2', { code: 0, culprits: [] }],
     ]);
-    expect(await driver.send(batch)).toBeNull();
+    expect(await driver.send(batch, leads)).toBeNull();
     expect(partitionsOf(cluster)).toEqual([[0, [0, 2]], [1, [1, 3]]]); // prettier-ignore
   });
 
@@ -88,17 +90,17 @@ describe('the direct driver', () => {
     const cluster = new ModelCluster(2, [{ kind: 'moved' }]);
     const driver = driverOf(cluster);
     const batch = batchOf(1, 1);
-    const failure = await driver.send(batch);
+    const failure = await driver.send(batch, leads);
     expect(failure).toMatchObject({ trouble: { repeat: true, brokerCode: 6 } });
     expect(cluster.dropped).toBe(0);
-    expect(await driver.send(batch)).toBeNull();
+    expect(await driver.send(batch, leads)).toBeNull();
     expect([...cluster.stored.values()].map(({ length }) => length)).toEqual([1, 1]);
     expect(cluster.producers).toBe(1);
   });
 
   test('tells which partitions were refused, and that others are stored', async () => {
     const cluster = new ModelCluster(4, [{ kind: 'refused', partitions: [2], code: 10 }]);
-    const failure = await driverOf(cluster).send(batchOf(1, 1, 1, 1));
+    const failure = await driverOf(cluster).send(batchOf(1, 1, 1, 1), leads);
     expect(failure).toMatchObject({ trouble: { repeat: false, brokerCode: 10, error: { code: 'message_too_large' } } });
     expect([...failure!.answers].map(([name, { code }]) => [name, code])).toEqual([
       ['t/0', 0],
@@ -110,22 +112,32 @@ describe('the direct driver', () => {
 
   test('asks for the same batch again while only that makes out what became of one partition', async () => {
     const faults = [10, 7].map((code, partition) => ({ kind: 'refused' as const, partitions: [partition], code }));
-    const failure = await driverOf(new ModelCluster(2, faults)).send(batchOf(1, 1));
+    const failure = await driverOf(new ModelCluster(2, faults)).send(batchOf(1, 1), leads);
     expect(failure).toMatchObject({ trouble: { repeat: true, brokerCode: 7, error: { code: 'broker_timeout' } } });
+  });
+
+  test('writes nothing once this instance may not send any more, though it could when it began', async () => {
+    const cluster = new ModelCluster(2);
+    const driver = driverOf(cluster);
+    const maySend = vi.fn(() => false);
+    const failure = await driver.send(batchOf(1, 1), maySend);
+    expect(failure).toMatchObject({ trouble: { repeat: false }, answers: new Map() });
+    expect(failure!.trouble.error.message).toContain('lease');
+    expect([maySend.mock.calls.length, cluster.requests]).toEqual([2, []]);
   });
 
   test('never sends another batch under the id of one that failed, even when it was not renewed', async () => {
     const cluster = new ModelCluster(1, [{ kind: 'reset', stored: true }]);
     const driver = driverOf(cluster);
-    await driver.send(batchOf(2));
-    expect(await driver.send(batchOf(2))).toBeNull();
+    await driver.send(batchOf(2), leads);
+    expect(await driver.send(batchOf(2), leads)).toBeNull();
     expect(cluster.producers).toBe(2);
     expect(cluster.stored.get('t/0')).toHaveLength(4);
   });
 
   test('tells of a partition that the topic does not have, and stores the others', async () => {
     const cluster = new ModelCluster(1);
-    const failure = await driverOf(cluster).send(batchOf(1, 1));
+    const failure = await driverOf(cluster).send(batchOf(1, 1), leads);
     expect(failure).toMatchObject({ trouble: { repeat: false, brokerCode: 3 } });
     expect(failure!.answers.get('t/0')).toEqual({ code: 0, culprits: [] });
   });
@@ -139,14 +151,14 @@ describe('the direct driver', () => {
       return produce(node, body);
     };
     const driver = driverOf(cluster);
-    for (let n = 0; n < 2; n++) expect(await driver.send(batchOf(5))).toBeNull();
+    for (let n = 0; n < 2; n++) expect(await driver.send(batchOf(5), leads)).toBeNull();
     expect(seen[1]!.buffer).toBe(seen[0]!.buffer);
     const batch = batchOf(5);
-    expect(await driver.send(batch)).not.toBeNull();
+    expect(await driver.send(batch, leads)).not.toBeNull();
     const held = Buffer.from(seen[2]!);
-    expect(await driver.send(batch)).toBeNull();
+    expect(await driver.send(batch, leads)).toBeNull();
     driver.renew();
-    expect(await driver.send(batchOf(5))).toBeNull();
+    expect(await driver.send(batchOf(5), leads)).toBeNull();
     expect(seen[2]!.equals(held)).toBe(true);
     expect(seen.slice(3).every(({ buffer }) => buffer !== held.buffer && buffer !== seen[2]!.buffer)).toBe(true);
   });

@@ -40,8 +40,13 @@ export interface KafkaDriver {
   brokerCount(): Promise<number>;
   /** Asks the cluster for a topic; null: it has none of that name. Rejects with the library's error. */
   describe(topic: string): Promise<TopicDescription | null>;
-  /** Sends one batch; must not be called again before it settled. Never rejects; null: all of it is stored durably. */
-  send(batch: Batch): Promise<SendFailure | null>;
+  /**
+   * Sends one batch; must not be called again before it settled. Never rejects; null: all of it is stored durably.
+   *
+   * @param maySend asked once more right before bytes are written, by a driver that can: finding the leaders may have
+   *   taken its time. False: the request is not sent, and fails
+   */
+  send(batch: Batch, maySend: () => boolean): Promise<SendFailure | null>;
   /** Drops the producer, and what is open of it; the next call makes a new one, with a new producer id. */
   renew(): void;
   /** Drops everything without waiting for the broker. Never rejects. */

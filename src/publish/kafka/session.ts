@@ -40,6 +40,7 @@ export class KafkaSession implements PublisherSession {
   readonly #partitioner = new Partitioner();
   readonly #ordered: Lane;
   readonly #singles: SingleLane;
+  readonly #maySend: () => boolean;
   readonly #ended = new AbortController();
   #wake: (() => void) | null = null;
   #failingSince: number | null = null;
@@ -58,6 +59,7 @@ export class KafkaSession implements PublisherSession {
     this.#driver = driver;
     this.#options = options;
     this.#listener = listener;
+    this.#maySend = () => listener.maySend();
     this.#topics = new Topics(driver, options.batchBytes);
     this.#ordered = orderedLane(options.batchRows, listener);
     this.#singles = new SingleLane(options.batchRows);
@@ -157,7 +159,7 @@ export class KafkaSession implements PublisherSession {
     while (!this.#over()) {
       assertMaySend(this.#listener);
       this.#recordsOfProducer += messages.length;
-      const failure = await this.#deadline(this.#driver.send(batch));
+      const failure = await this.#deadline(this.#driver.send(batch, this.#maySend));
       if (this.#over()) return;
       if (failure === null) {
         this.#stored(lane, messages);

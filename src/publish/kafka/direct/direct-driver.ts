@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { assertMaySend } from '../../fence.ts';
 import type { Batch } from '../batch.ts';
 import {
   shareName,
@@ -64,11 +65,11 @@ export class DirectDriver implements KafkaDriver {
     return this.#ask((cluster) => cluster.describe(topic));
   }
 
-  async send(batch: Batch): Promise<SendFailure | null> {
+  async send(batch: Batch, maySend: () => boolean): Promise<SendFailure | null> {
     // what came after a batch that failed would be numbered as if that had not been stored
     if (this.#delivery !== null && this.#delivery.batch !== batch) this.renew();
     try {
-      return await this.#ask((cluster) => this.#attempt(cluster, batch));
+      return await this.#ask((cluster) => this.#attempt(cluster, batch, maySend));
     } catch (error) {
       return { trouble: troubleOf(error, 'publishing to Kafka'), answers: this.#delivery?.answers ?? new Map() };
     }
@@ -118,34 +119,35 @@ export class DirectDriver implements KafkaDriver {
   }
 
   /** One request to each leader, all at the same time. Throws when the cluster could not be asked who leads. */
-  async #attempt(cluster: Cluster, batch: Batch): Promise<SendFailure | null> {
+  async #attempt(cluster: Cluster, batch: Batch, maySend: () => boolean): Promise<SendFailure | null> {
     const version = await cluster.produceVersion();
     const delivery = (this.#delivery ??= new Delivery(batch, await this.#currentProducer(cluster)));
     delivery.begin();
     const { led, unled } = await cluster.leaders(delivery.unstored(), this.#leadersInDoubt);
     delivery.answered(unled);
     const buffer = this.#buffer.take(led.reduce((sum, { shares }) => sum + produceRequestSize(shares), 0));
+    const attempt = { cluster, version, delivery, maySend, buffer };
     let next = 0;
     const requests = led.map((part) => {
       const start = next;
       next += produceRequestSize(part.shares);
-      return this.#request(cluster, version, delivery, part, { buffer, start });
+      return this.#request(attempt, part, start);
     });
     const errors = (await Promise.all(requests)).filter((error) => error !== null);
     if (errors.length > 0) throw new AggregateError(errors);
     return this.#outcome(delivery);
   }
 
-  /** Sends one broker what it leads and takes the answer down; returns why there is none. */
-  async #request(
-    cluster: Cluster,
-    version: number,
-    delivery: Delivery,
-    { broker, shares }: BrokerShares,
-    { buffer, start }: { readonly buffer: Buffer; readonly start: number },
-  ): Promise<unknown> {
+  /**
+   * Sends one broker what it leads and takes the answer down; returns why there is none.
+   *
+   * @param start from where on the buffer is this request's
+   */
+  async #request(attempt: Attempt, { broker, shares }: BrokerShares, start: number): Promise<unknown> {
+    const { cluster, version, delivery, maySend, buffer } = attempt;
     try {
       const connection = await cluster.connection(broker);
+      assertMaySend({ maySend });
       const { producer, batch } = delivery;
       const timeoutMs = brokerTimeoutMs(this.#options);
       const end = writeProduceRequest(buffer, start, { batch, shares, timeoutMs, producer }, this.#tools);
@@ -166,6 +168,16 @@ export class DirectDriver implements KafkaDriver {
     }
     return { trouble, answers: delivery.answers };
   }
+}
+
+/** What the requests of one {@link KafkaDriver.send} share. */
+interface Attempt {
+  readonly cluster: Cluster;
+  /** Of Produce requests. */
+  readonly version: number;
+  readonly delivery: Delivery;
+  readonly maySend: () => boolean;
+  readonly buffer: Buffer;
 }
 
 /** What the answers come to: null when all is stored. One that asks for the same batch again goes before the others. */
