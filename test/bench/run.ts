@@ -3,8 +3,9 @@ import type { StartedPostgres } from '../support/services/postgres.ts';
 import { removeScratchFolder, scratchFolder } from '../support/services/scratch.ts';
 import type { Broker, Sink } from './brokers/broker.ts';
 import type { Work } from './cases/case.ts';
-import type { Contestant, RunningContestant } from './contestants/contestant.ts';
+import type { Assignment, Contestant, RunningContestant } from './contestants/contestant.ts';
 import { BenchDatabase } from './database.ts';
+import type { Arrivals } from './measure/arrivals.ts';
 import { type Figures, figuresOf, type IdleCost, type ServerCost } from './measure/figures.ts';
 import { lastUsage, type Sample, watchUntil } from './measure/monitor.ts';
 import { processUsage } from './measure/process-usage.ts';
@@ -34,45 +35,15 @@ export async function runOnce(
   contestant: Contestant,
   work: Work,
   name: string,
-  writing?: ServerUsage,
+  writing: ServerUsage = { cpuMicros: 0, walBytes: 0 },
 ): Promise<Figures> {
   const folder = await scratchFolder('bench');
-  const database = await BenchDatabase.create(arena.postgres, name, work.shape);
   const rows = Math.min(work.rows, contestant.mostRows ?? work.rows);
+  const database = await BenchDatabase.create(arena.postgres, name, work.shape);
   const sink = await arena.broker.openSink(name, { rows, types: typesOf(work) });
-  const { shape, warmUpMs } = work;
-  const assignment = { name, postgresUrl: database.url, target: sink.target, rows, shape, folder };
+  const assignment = { name, postgresUrl: database.url, target: sink.target, rows, shape: work.shape, folder };
   try {
-    await contestant.prepare?.(assignment);
-    if (contestant.otherRows > 0) await database.writeOther(contestant.otherRows);
-    if (work.listen) await sink.listen();
-    if (work.written === 'before' && contestant.does !== 'sends') await work.write(database, rows);
-    await database.checkpoint();
-    const before = await serverUsage(arena.postgres);
-    const trouble = troubleOf(work.trouble, arena.broker);
-    await trouble.begin();
-    const begin = Date.now();
-    const running = await contestant.start(assignment);
-    try {
-      await trouble.goOn();
-      const { samples, beganAt } = await perform({ running, contestant, work, rows, database, sink, begin });
-      await trouble.end();
-      const usage = lastUsage([...samples, await processUsage(running.pid)]);
-      const spent = usedBetween(before, await serverUsage(arena.postgres));
-      const idle = work.idleMs === 0 ? undefined : await idleCost(arena, running, work.idleMs);
-      await running.stop();
-      const arrivals = contestant.check === 'none' ? undefined : await sink.collect(contestant.check);
-      arrivals?.verify();
-      if (contestant.deletes) await verifyDeleted(database);
-      const counted = work.server && contestant.does === 'all';
-      const beyondWriting = usedBetween(share(writing, rows / work.rows), spent);
-      const table = contestant.table ?? OUTBOX.table;
-      const server = counted ? await serverCost(arena, database, table, beyondWriting) : undefined;
-      return figuresOf({ rows, arrivals, samples, usage, beganAt, warmUpMs, server, idle });
-    } finally {
-      await running.dispose();
-      await trouble.end();
-    }
+    return await new Run({ arena, contestant, work, database, sink, assignment, writing }).measure();
   } finally {
     await sink.close();
     await database.drop();
@@ -93,23 +64,18 @@ export async function writingAlone({ postgres }: Arena, work: Work, name: string
   }
 }
 
-function share({ cpuMicros, walBytes }: ServerUsage = { cpuMicros: 0, walBytes: 0 }, part: number): ServerUsage {
-  return { cpuMicros: cpuMicros * part, walBytes: walBytes * part };
-}
-
 function typesOf({ shape }: Work): readonly string[] {
   return Array.from({ length: shape.topics }, (_, type) => typeOf(type, shape));
 }
 
-interface Stage {
-  readonly running: RunningContestant;
+interface RunParts {
+  readonly arena: Arena;
   readonly contestant: Contestant;
   readonly work: Work;
-  readonly rows: number;
   readonly database: BenchDatabase;
   readonly sink: Sink;
-  /** When the process was started. */
-  readonly begin: number;
+  readonly assignment: Assignment;
+  readonly writing: ServerUsage;
 }
 
 interface Performance {
@@ -117,51 +83,103 @@ interface Performance {
   readonly beganAt: number;
 }
 
-async function perform({ running, contestant, work, rows, database, sink, begin }: Stage): Promise<Performance> {
-  const watch = () => watchUntil({ ...running, count: running.progress ?? (() => sink.count()) }, rows);
-  if (work.written === 'before') return { samples: await watch(), beganAt: begin };
-  await running.untilStreaming();
-  if (contestant.does === 'sends') return { samples: await watch(), beganAt: begin };
-  // Reading alone is measured without anybody beside it.
-  if (work.held || contestant.does === 'reads') {
-    process.kill(running.pid, 'SIGSTOP');
-    await work.write(database, rows);
-    const beganAt = Date.now();
-    process.kill(running.pid, 'SIGCONT');
-    return { samples: await watch(), beganAt };
+class Run {
+  readonly #parts: RunParts;
+
+  constructor(parts: RunParts) {
+    this.#parts = parts;
   }
-  const beganAt = Date.now();
-  const [samples] = await Promise.all([watch(), work.write(database, rows)]);
-  return { samples, beganAt };
-}
 
-async function idleCost({ postgres }: Arena, running: RunningContestant, idleMs: number): Promise<IdleCost> {
-  await delay(Math.min(CALM_MS, idleMs));
-  const look = async () => ({
-    at: performance.now(),
-    own: (await processUsage(running.pid)).cpuMicros,
-    server: (await serverUsage(postgres)).cpuMicros,
-  });
-  const before = await look();
-  await Promise.race([delay(idleMs), running.ended]);
-  const after = await look();
-  const percent = (micros: number) => micros / 10 / (after.at - before.at);
-  return { cpuPercent: percent(after.own - before.own), postgresCpuPercent: percent(after.server - before.server) };
-}
+  async measure(): Promise<Figures> {
+    const { arena, contestant, work, assignment } = this.#parts;
+    await this.#prepare();
+    const before = await serverUsage(arena.postgres);
+    const trouble = troubleOf(work.trouble, arena.broker);
+    await trouble.begin();
+    const startedAt = Date.now();
+    const running = await contestant.start(assignment);
+    try {
+      await trouble.goOn();
+      const { samples, beganAt } = await this.#perform(running, startedAt);
+      await trouble.end();
+      const usage = lastUsage([...samples, await processUsage(running.pid)]);
+      const idle = work.idleMs === 0 ? undefined : await this.#idleCost(running);
+      await running.stop();
+      // Only now: what is published last is deleted after it has come.
+      const spent = usedBetween(before, await serverUsage(arena.postgres));
+      const arrivals = await this.#account();
+      const server = work.server && contestant.does === 'all' ? await this.#serverCost(spent) : undefined;
+      const { rows } = assignment;
+      return figuresOf({ rows, arrivals, samples, usage, beganAt, warmUpMs: work.warmUpMs, server, idle });
+    } finally {
+      await running.dispose();
+      await trouble.end();
+    }
+  }
 
-async function serverCost(
-  { postgres }: Arena,
-  database: BenchDatabase,
-  table: string,
-  work: ServerUsage,
-): Promise<ServerCost> {
-  const tableBytes = await database.tableBytes(table);
-  const before = await serverUsage(postgres);
-  await database.cleanUp(table);
-  return { work, tableBytes, cleanup: usedBetween(before, await serverUsage(postgres)) };
-}
+  async #prepare(): Promise<void> {
+    const { contestant, work, database, sink, assignment } = this.#parts;
+    await contestant.prepare?.(assignment);
+    if (contestant.otherRows > 0) await database.writeOther(contestant.otherRows);
+    if (work.listen) await sink.listen();
+    if (work.written === 'before' && contestant.does !== 'sends') await work.write(database, assignment.rows);
+    await database.checkpoint();
+  }
 
-async function verifyDeleted(database: BenchDatabase): Promise<void> {
-  const left = await database.rowsLeft();
-  if (left > 0) throw new Error(`${left} published rows are still in the table`);
+  async #perform(running: RunningContestant, startedAt: number): Promise<Performance> {
+    const { contestant, work, database, sink, assignment } = this.#parts;
+    const { rows } = assignment;
+    const watch = () => watchUntil({ ...running, count: running.progress ?? (() => sink.count()) }, rows);
+    if (work.written === 'before') return { samples: await watch(), beganAt: startedAt };
+    await running.untilStreaming();
+    // Reading alone is measured without anybody beside it.
+    if (work.held || contestant.does === 'reads') {
+      process.kill(running.pid, 'SIGSTOP');
+      await work.write(database, rows);
+      const beganAt = Date.now();
+      process.kill(running.pid, 'SIGCONT');
+      return { samples: await watch(), beganAt };
+    }
+    const beganAt = Date.now();
+    const [samples] = await Promise.all([watch(), work.write(database, rows)]);
+    return { samples, beganAt };
+  }
+
+  async #account(): Promise<Arrivals | undefined> {
+    const { contestant, database, sink } = this.#parts;
+    if (contestant.check === 'none') return undefined;
+    const arrivals = await sink.collect(contestant.check);
+    arrivals.verify();
+    const left = contestant.deletes ? await database.rowsLeft() : 0;
+    if (left > 0) throw new Error(`${left} published rows are still in the table`);
+    return arrivals;
+  }
+
+  async #idleCost(running: RunningContestant): Promise<IdleCost> {
+    const { arena, work } = this.#parts;
+    await delay(Math.min(CALM_MS, work.idleMs));
+    const look = async () => ({
+      at: performance.now(),
+      own: (await processUsage(running.pid)).cpuMicros,
+      server: (await serverUsage(arena.postgres)).cpuMicros,
+    });
+    const before = await look();
+    await Promise.race([delay(work.idleMs), running.ended]);
+    const after = await look();
+    const percent = (micros: number) => micros / 10 / (after.at - before.at);
+    return { cpuPercent: percent(after.own - before.own), postgresCpuPercent: percent(after.server - before.server) };
+  }
+
+  /** @param spent while the contestant worked */
+  async #serverCost(spent: ServerUsage): Promise<ServerCost> {
+    const { arena, contestant, work, database, assignment, writing } = this.#parts;
+    const table = contestant.table ?? OUTBOX.table;
+    const tableBytes = await database.tableBytes(table);
+    const before = await serverUsage(arena.postgres);
+    await database.cleanUp(table);
+    const cleanup = usedBetween(before, await serverUsage(arena.postgres));
+    const written = assignment.rows / work.rows;
+    const alone = { cpuMicros: writing.cpuMicros * written, walBytes: writing.walBytes * written };
+    return { work: usedBetween(alone, spent), tableBytes, cleanup };
+  }
 }
