@@ -10,23 +10,33 @@ function sentTo(count: number): Confirms<number> {
 
 describe('confirms', () => {
   it('settle every message exactly once, in whatever order and form they come', () => {
-    const answers = fc.array(fc.record({ tag: fc.integer({ min: 0, max: 45 }), multiple: fc.boolean() }), {
-      maxLength: 60,
-    });
+    const sending = fc.record({ count: fc.integer({ min: 1, max: 40 }) });
+    const answer = fc.record({ tag: fc.integer({ min: -45, max: 5 }), multiple: fc.boolean() });
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 40 }), answers, (count, given) => {
-        const confirms = sentTo(count);
-        const expected = new Set(Array.from({ length: count }, (_, at) => at + 1));
-        for (const { tag, multiple } of given) {
-          const settled = confirms.settle(tag, multiple).map(({ item }) => item);
-          const due = [...expected].filter((n) => (multiple ? n <= tag : n === tag));
-          expect(settled).toEqual(due);
-          for (const n of due) expected.delete(n);
+      fc.property(fc.array(fc.oneof(sending, answer), { maxLength: 80 }), (steps) => {
+        const confirms = new Confirms<number>();
+        const expected = new Set<number>();
+        let sent = 0;
+        for (const step of steps) {
+          if ('count' in step) {
+            for (let n = 0; n < step.count; n++) {
+              confirms.sent(++sent, `id-${sent}`, sent);
+              expected.add(sent);
+            }
+          } else {
+            // near the latest, and now and then beyond what was sent
+            const tag = Math.max(0, sent + step.tag);
+            const settled = confirms.settle(tag, step.multiple).map(({ item }) => item);
+            const due = [...expected].filter((n) => (step.multiple ? n <= tag : n === tag));
+            expect(settled).toEqual(due);
+            for (const n of due) expected.delete(n);
+          }
           expect(confirms.size).toBe(expected.size);
           expect(confirms.oldest()).toBe([...expected][0] ?? null);
         }
         expect(confirms.drain()).toEqual([...expected]);
         expect(confirms.size).toBe(0);
+        expect(confirms.oldest()).toBeNull();
       }),
     );
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nackDelay, returnDelay, StickyNack } from '../../src/publish/rabbitmq/retries.ts';
-import { type Entry, Window } from '../../src/publish/rabbitmq/window.ts';
+import type { Entry } from '../../src/publish/rabbitmq/lane.ts';
+import { Window } from '../../src/publish/rabbitmq/window.ts';
 import { testMessage } from './rabbitmq-messages.ts';
 
 const almostOne = () => 0.999_999;

@@ -11,10 +11,14 @@ import { testMessage } from './rabbitmq-messages.ts';
 
 /** A channel that keeps what is published on it; the test answers for the broker. */
 class FakeChannel extends EventEmitter {
+  readonly ch: number;
+  /** Ids of what was given to the connection, and of what was written. */
+  readonly given: string[] = [];
   readonly published: string[] = [];
 
-  publish(_exchange: string, _key: string, _body: Buffer, { messageId }: { messageId: string }): void {
-    this.published.push(messageId);
+  constructor(ch: number) {
+    super();
+    this.ch = ch;
   }
 
   confirmAll(): void {
@@ -34,11 +38,14 @@ function fakeConnection(channels: FakeChannel[]): Connection {
     frameMax: 131_072,
     listen: () => undefined,
     openConfirmChannel: () => {
-      const channel = new FakeChannel();
+      const channel = new FakeChannel(channels.length);
       channels.push(channel);
       return Promise.resolve(channel as unknown as ConfirmChannel);
     },
-    gatherWrites: (publish) => publish(),
+    publish: (ch, { messageId }) => channels[ch]?.given.push(messageId),
+    flush: () => {
+      for (const { given, published } of channels) published.push(...given.slice(published.length));
+    },
     close: () => Promise.resolve(),
     destroy: () => undefined,
   };
@@ -85,6 +92,23 @@ test('suspects that are discarded with their key do not keep all others to one m
   expect(channels[2]?.published).toEqual(['id-4', 'id-5', 'id-6']);
   channels[2]?.confirmAll();
   await session.close(0);
+});
+
+test('nothing more is written once the relay, told of a refusal, has closed the session', async () => {
+  const channels: FakeChannel[] = [];
+  const holder: { session?: PublisherSession } = {};
+  const listener: PublisherListener = {
+    maySend: () => true,
+    acknowledged: () => undefined,
+    refused: () => void holder.session?.close(0),
+    retrying: () => undefined,
+    failed: (error) => expect.unreachable(error.message),
+  };
+  const session = await RabbitmqSession.open(RELAXED as RabbitmqOptions, fakeConnection(channels), listener);
+  holder.session = session;
+  session.enqueue([testMessage(1), testMessage(2, { type: 't'.repeat(256) }), testMessage(3)]);
+  await settled();
+  expect(channels).toMatchObject([{ given: ['id-1'], published: [] }]);
 });
 
 describe('a missing exchange', () => {

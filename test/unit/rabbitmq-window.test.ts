@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Entry, Window } from '../../src/publish/rabbitmq/window.ts';
+import type { Entry } from '../../src/publish/rabbitmq/lane.ts';
+import { Window } from '../../src/publish/rabbitmq/window.ts';
 import { testMessage } from './rabbitmq-messages.ts';
 
 const STRICT = { messages: 100, bytes: 1_000_000, perKey: 1 };

@@ -1,5 +1,5 @@
 import type { ConfirmChannel, Message } from 'amqplib';
-import type { Connection } from './connection.ts';
+import { channelNumber, type Connection } from './connection.ts';
 import { Confirms, type Settled } from './confirms.ts';
 import type { Publication } from './properties.ts';
 
@@ -16,13 +16,20 @@ export interface ChannelListener<T> {
 /** A channel with confirms on which messages of type `T` are published. A lost connection is the connection's to tell. */
 export class PublishingChannel<T> {
   readonly #channel: ConfirmChannel;
+  readonly #connection: Connection;
+  readonly #number: number;
   readonly #confirms = new Confirms<T>();
   #listener: ChannelListener<T> | null;
+  #open = true;
 
-  private constructor(channel: ConfirmChannel, listener: ChannelListener<T>) {
+  private constructor(connection: Connection, channel: ConfirmChannel, listener: ChannelListener<T>) {
+    this.#connection = connection;
     this.#channel = channel;
+    this.#number = channelNumber(channel);
     this.#listener = listener;
     let fault: unknown = null;
+    // amqplib's own account of confirms knows nothing of what is sent here, and would grow with each one out of order
+    channel.removeAllListeners('ack').removeAllListeners('nack');
     channel.on('return', (message: Message) => this.#confirms.returned(String(message.properties.messageId)));
     channel.on('ack', ({ deliveryTag, multiple }) =>
       this.#listener?.confirmed(this.#confirms.settle(deliveryTag, multiple)),
@@ -34,13 +41,14 @@ export class PublishingChannel<T> {
       fault = error;
     });
     channel.on('close', () => {
+      this.#open = false;
       if (fault !== null) this.#listener?.closed(fault, this.#confirms.drain());
     });
   }
 
   /** @throws RelayError */
   static async open<T>(connection: Connection, listener: ChannelListener<T>): Promise<PublishingChannel<T>> {
-    return new PublishingChannel(await connection.openConfirmChannel(), listener);
+    return new PublishingChannel(connection, await connection.openConfirmChannel(), listener);
   }
 
   /** Messages that the broker has not answered for. */
@@ -53,11 +61,16 @@ export class PublishingChannel<T> {
     return this.#confirms.oldest();
   }
 
-  /** Writes a message; throws what amqplib throws, and then nothing was written. */
-  publish(item: T, publication: Publication, now: number): void {
-    const { exchange, routingKey, body, options } = publication;
-    this.#channel.publish(exchange, routingKey, body, options);
-    this.#confirms.sent(item, options.messageId ?? '', now);
+  /**
+   * Publishes a message, which is written with the connection's next {@link Connection.flush}.
+   *
+   * @returns false: the channel is closed, and nothing was done
+   */
+  publish(item: T, publication: Publication, now: number): boolean {
+    if (!this.#open) return false;
+    this.#connection.publish(this.#number, publication);
+    this.#confirms.sent(item, publication.messageId, now);
+    return true;
   }
 
   /** Tells its listener nothing more. */
@@ -68,6 +81,7 @@ export class PublishingChannel<T> {
   /** Closes it and tells nothing more. Returns what was not answered. */
   abandon(): T[] {
     this.mute();
+    this.#open = false;
     try {
       this.#channel.close().catch(() => undefined);
     } catch {

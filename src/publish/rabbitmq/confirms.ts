@@ -13,22 +13,31 @@ export interface Settled<T> {
   readonly returned: boolean;
 }
 
+/** Slots at first; always a power of two. */
+const SLOTS = 16;
+
 /**
  * The unconfirmed messages of one channel, by delivery tags that are counted here: one object per channel, so that an
  * answer of an old channel cannot touch what a newer one has sent. A return carries no tag, only the message's id, and
  * comes before the confirm: the flag it sets beats the confirm.
  */
 export class Confirms<T> {
-  readonly #pending = new Map<number, Pending<T>>();
-  #tag = 0;
+  /** A ring: what was sent with a tag stands at the tag modulo its length. */
+  #slots = emptySlots<T>(SLOTS);
+  /** The oldest tag that is unconfirmed, if any is: else the next. */
+  #oldest = 1;
+  #next = 1;
+  #size = 0;
 
   get size(): number {
-    return this.#pending.size;
+    return this.#size;
   }
 
   /** Counts a message that was written to the channel. */
   sent(item: T, id: string, sentAt: number): void {
-    this.#pending.set(++this.#tag, { item, id, sentAt, returned: false });
+    if (this.#next - this.#oldest === this.#slots.length) this.#grow();
+    this.#slots[this.#at(this.#next++)] = { item, id, sentAt, returned: false };
+    this.#size++;
   }
 
   /**
@@ -36,35 +45,60 @@ export class Confirms<T> {
    * and publishing one again is harmless where losing it is not.
    */
   returned(id: string): void {
-    for (const pending of this.#pending.values()) if (pending.id === id) pending.returned = true;
+    for (let tag = this.#oldest; tag < this.#next; tag++) {
+      const pending = this.#slots[this.#at(tag)];
+      if (pending?.id === id) pending.returned = true;
+    }
   }
 
   /** Takes out what a confirm or nack answers for; tags that are not pending are ignored. */
   settle(tag: number, multiple: boolean): Settled<T>[] {
-    if (!multiple) {
-      const pending = this.#pending.get(tag);
-      this.#pending.delete(tag);
-      return pending === undefined ? [] : [pending];
+    const settled: Pending<T>[] = [];
+    const last = Math.min(tag, this.#next - 1);
+    for (let at = multiple ? this.#oldest : Math.max(tag, this.#oldest); at <= last; at++) {
+      const pending = this.#takeOut(at);
+      if (pending !== null) settled.push(pending);
     }
-    const settled: Settled<T>[] = [];
-    for (const [at, pending] of this.#pending) {
-      if (at > tag) break;
-      this.#pending.delete(at);
-      settled.push(pending);
-    }
+    this.#skipSettled();
     return settled;
   }
 
   /** When the oldest unconfirmed message was sent, or null. */
   oldest(): number | null {
-    for (const { sentAt } of this.#pending.values()) return sentAt;
-    return null;
+    return this.#slots[this.#at(this.#oldest)]?.sentAt ?? null;
   }
 
   /** Takes out all, in the order in which they were sent: their fate is unknown. */
   drain(): T[] {
-    const items = [...this.#pending.values()].map(({ item }) => item);
-    this.#pending.clear();
-    return items;
+    return this.settle(this.#next - 1, true).map(({ item }) => item);
   }
+
+  #takeOut(tag: number): Pending<T> | null {
+    const at = this.#at(tag);
+    const pending = this.#slots[at] ?? null;
+    if (pending === null) return null;
+    this.#slots[at] = null;
+    this.#size--;
+    return pending;
+  }
+
+  #skipSettled(): void {
+    while (this.#oldest < this.#next && this.#slots[this.#at(this.#oldest)] === null) this.#oldest++;
+  }
+
+  #grow(): void {
+    const slots = emptySlots<T>(this.#slots.length * 2);
+    for (let tag = this.#oldest; tag < this.#next; tag++) {
+      slots[tag & (slots.length - 1)] = this.#slots[this.#at(tag)] ?? null;
+    }
+    this.#slots = slots;
+  }
+
+  #at(tag: number): number {
+    return tag & (this.#slots.length - 1);
+  }
+}
+
+function emptySlots<T>(count: number): (Pending<T> | null)[] {
+  return new Array<Pending<T> | null>(count).fill(null);
 }

@@ -1,9 +1,11 @@
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import type { Channel, ChannelModel, ConfirmChannel, Options } from 'amqplib';
-import type { RelayError } from '../../core/errors.ts';
+import { RelayError } from '../../core/errors.ts';
 import { withDeadline } from './deadline.ts';
 import { givenUp, rabbitmqError } from './errors.ts';
+import { FrameWriter } from './frame-writer.ts';
 import type { RabbitmqOptions } from './options.ts';
+import type { Publication } from './properties.ts';
 import { tlsOptions } from '../tls.ts';
 
 /** What befalls a connection. None of it is called after {@link Connection.destroy} or {@link Connection.close}. */
@@ -23,7 +25,7 @@ export class Connection {
   readonly #model: ChannelModel;
   readonly #lifeline: AbortController;
   readonly #deadlineMs: number;
-  readonly #socket: Duplex | null;
+  readonly #frames: FrameWriter;
   /** `host:port`, for messages. */
   readonly where: string;
   /** The largest frame the broker takes, in bytes. */
@@ -36,9 +38,9 @@ export class Connection {
     this.#lifeline = lifeline;
     this.where = where;
     this.#deadlineMs = deadlineMs;
-    const internals = model.connection as { readonly stream?: Duplex; readonly frameMax?: number };
-    this.#socket = internals.stream ?? null;
-    this.frameMax = internals.frameMax ?? FRAME_MAX;
+    const { stream, frameMax } = internalsOf(model);
+    this.frameMax = frameMax;
+    this.#frames = new FrameWriter(stream, frameMax);
     model.on('error', (error) => this.#lost(error));
     model.on('close', (error) => this.#lost(error ?? new Error('the broker closed the connection')));
     model.on('blocked', (reason) => this.#listener?.blocked(reason));
@@ -78,15 +80,14 @@ export class Connection {
     }
   }
 
-  /**
-   * Gathers what `publish` writes into one system call; amqplib itself makes one for each message. Its writer is due in
-   * an immediate that is set in the next tick after the first message, hence the same two steps, behind it, here.
-   */
-  gatherWrites(publish: () => void): void {
-    const socket = this.#socket;
-    socket?.cork();
-    publish();
-    process.nextTick(() => setImmediate(() => socket?.uncork()));
+  /** Adds a message to what the next {@link flush} writes. */
+  publish(channel: number, publication: Publication): void {
+    this.#frames.publish(channel, publication);
+  }
+
+  /** Writes what was published since the last time. */
+  flush(): void {
+    this.#frames.flush();
   }
 
   /** Ends it at once. What was written and not yet answered may still be published by the broker. */
@@ -155,6 +156,30 @@ export async function connect(options: RabbitmqOptions, signal: AbortSignal): Pr
     }
   }
   throw signal.aborted || failure === null ? givenUp() : failure;
+}
+
+/** What is used of amqplib beyond what it documents. */
+interface Internals {
+  readonly stream: Duplex;
+  readonly frameMax: number;
+}
+
+/** @throws RelayError `internal` when this is another amqplib than the one that it was written for */
+function internalsOf(model: ChannelModel): Internals {
+  const { stream, frameMax } = model.connection as Partial<Internals>;
+  if (!(stream instanceof Duplex) || frameMax === undefined) throw otherAmqplib();
+  return { stream, frameMax };
+}
+
+/** The number of a channel on its connection. @throws RelayError `internal` likewise */
+export function channelNumber(channel: Channel): number {
+  const { ch } = channel as { readonly ch?: number };
+  if (ch === undefined) throw otherAmqplib();
+  return ch;
+}
+
+function otherAmqplib(): RelayError {
+  return new RelayError('internal', 'this version of amqplib is not one that the relay can publish with');
 }
 
 const FRAME_MAX = 131_072;

@@ -49,11 +49,6 @@ export function sizeLimit(error: unknown): number | null {
   return match === null ? null : Number(match[1]);
 }
 
-/** Whether amqplib refused because the channel or connection is closed: nothing was sent, and its event tells why. */
-export function isClosedError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'IllegalOperationError';
-}
-
 function replyCode(error: unknown): number | null {
   const code = codeOf(error);
   return typeof code === 'number' ? code : null;

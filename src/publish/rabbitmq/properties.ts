@@ -1,4 +1,3 @@
-import type { Options } from 'amqplib';
 import { RelayError } from '../../core/errors.ts';
 import type { Header, OutgoingMessage } from '../../core/message.ts';
 
@@ -10,12 +9,18 @@ export interface BrokerLimits {
   readonly headerBytes: number;
 }
 
-/** A message in the terms of AMQP. */
+/** A message in the terms of AMQP: persistent, mandatory, with these properties. */
 export interface Publication {
   readonly exchange: string;
   readonly routingKey: string;
+  readonly contentType: string;
+  readonly headers: ReadonlyMap<string, string | true>;
+  readonly messageId: string;
+  /** In seconds since 1970. */
+  readonly timestamp: number | null;
+  readonly type: string | null;
+  readonly appId: string;
   readonly body: Buffer;
-  readonly options: Options.Publish;
 }
 
 /** The header by which the deduplication plugin, and consumers, know a message that they have had. */
@@ -24,15 +29,16 @@ export const DEDUPLICATION_HEADER = 'x-deduplication-header';
 export const TOMBSTONE_HEADER = 'x-outbox-tombstone';
 
 /**
- * The room for headers where the broker allows frames of `frameMax` bytes. amqplib encodes all of them into one buffer
- * of 64 KiB, and a header frame over `frameMax` ends the whole connection.
+ * The room for headers where the broker allows frames of `frameMax` bytes: a header frame over that ends the whole
+ * connection, and has other properties in it.
  */
 export function headerRoom(frameMax: number): number {
   return Math.min(60 * 1024, frameMax - 4096);
 }
 
 /**
- * Encodes a message, and refuses beforehand what amqplib would throw at or the broker would close the channel for.
+ * Says in the terms of AMQP what is to be published, and refuses beforehand what cannot be encoded or what the broker
+ * would close the channel for.
  *
  * @returns the publication, or a `row` error
  */
@@ -54,17 +60,13 @@ export function toPublication(message: OutgoingMessage, appId: string, limits: B
   return {
     exchange,
     routingKey,
+    contentType: message.contentType,
+    headers: headerTable(message),
+    messageId: id,
+    timestamp: since >= 0 ? Math.floor(since / 1000) : null,
+    type: message.type,
+    appId,
     body: message.body ?? EMPTY,
-    options: {
-      persistent: true,
-      mandatory: true,
-      messageId: id,
-      appId,
-      contentType: message.contentType,
-      ...(message.type !== null && { type: message.type }),
-      ...(since >= 0 && { timestamp: Math.floor(since / 1000) }),
-      headers: headerTable(message),
-    },
   };
 }
 
@@ -76,11 +78,10 @@ const HEADER_OVERHEAD = 6;
 /** The broker reads these as lists of further routing keys, and closes the channel when they are not. */
 const RESERVED_HEADERS: readonly string[] = ['CC', 'BCC'];
 
-function headerTable(message: OutgoingMessage): Record<string, unknown> {
-  const table = Object.create(null) as Record<string, unknown>;
-  for (const [name, value] of message.headers) table[name] = value;
-  table[DEDUPLICATION_HEADER] = message.row.id;
-  if (message.body === null) table[TOMBSTONE_HEADER] = true;
+function headerTable(message: OutgoingMessage): Map<string, string | true> {
+  const table = new Map<string, string | true>(message.headers);
+  table.set(DEDUPLICATION_HEADER, message.row.id);
+  if (message.body === null) table.set(TOMBSTONE_HEADER, true);
   return table;
 }
 

@@ -1,5 +1,5 @@
 import { backoffDelay } from '../../core/backoff.ts';
-import type { Entry } from './window.ts';
+import type { Entry } from './lane.ts';
 
 /** Nacks of one message on one channel after which the channel itself is taken for the cause. */
 const NACKS_BEFORE_RENEWAL = 3;

@@ -6,14 +6,11 @@ import { notLeading } from '../fence.ts';
 import { ConfirmWatch } from './confirm-watch.ts';
 import type { Settled } from './confirms.ts';
 import type { Connection, ConnectionListener } from './connection.ts';
-import { channelFault, isClosedError, rabbitmqError, rowFault, sizeLimit } from './errors.ts';
-import { Isolation } from './isolation.ts';
-import { MissingExchanges } from './missing-exchanges.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { rabbitmqError } from './errors.ts';
+import type { Entry } from './lane.ts';
 import type { RabbitmqOptions } from './options.ts';
-import { type BrokerLimits, headerRoom, toPublication } from './properties.ts';
-import { nackDelay, RetryTimers, returnDelay, StickyNack } from './retries.ts';
 import { SoloPublisher } from './solo.ts';
-import { type Entry, Window } from './window.ts';
 
 type State = 'up' | 'draining' | 'opening' | 'closed';
 
@@ -35,21 +32,14 @@ type State = 'up' | 'draining' | 'opening' | 'closed';
  * is nacked or returned holds its key, not the session, and is tried again with back-off.
  */
 export class RabbitmqSession implements PublisherSession, ConnectionListener, ChannelListener<Entry> {
-  readonly #options: RabbitmqOptions;
   readonly #connection: Connection;
   #listener: PublisherListener | null;
-  readonly #window: Window;
-  readonly #isolation = new Isolation<Entry>();
-  readonly #missing: MissingExchanges;
-  readonly #sticky = new StickyNack();
-  readonly #timers = new RetryTimers();
+  readonly #messages: Dispatcher;
   readonly #watch: ConfirmWatch;
   readonly #solo: SoloPublisher;
   #state: State = 'opening';
   #blocked = false;
   #channel: PublishingChannel<Entry> | null = null;
-  #limits: BrokerLimits;
-  #acknowledged: OutgoingMessage[] = [];
   #flushing = false;
   #closing: Promise<void> | null = null;
 
@@ -59,12 +49,9 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     listener: PublisherListener,
     required: readonly Address[],
   ) {
-    this.#options = options;
-    this.#missing = new MissingExchanges(required);
     this.#connection = connection;
     this.#listener = listener;
-    this.#window = new Window({ ...options.window, perKey: options.ordering === 'strict' ? 1 : Infinity });
-    this.#limits = { bodyBytes: null, headerBytes: headerRoom(connection.frameMax) };
+    this.#messages = new Dispatcher(options, required, connection.frameMax, listener, () => this.#flushSoon());
     this.#solo = new SoloPublisher(connection, options, listener);
     this.#watch = new ConfirmWatch(
       options.confirmTimeout,
@@ -92,20 +79,17 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
 
   enqueue(messages: readonly OutgoingMessage[]): void {
     if (this.#state === 'closed') return;
-    for (const message of messages) this.#window.enqueue(message);
+    this.#messages.enqueue(messages);
     this.#flushSoon();
   }
 
   release(key: string | null): void {
-    this.#window.release(key);
+    this.#messages.release(key);
     this.#flushSoon();
   }
 
   discard(key: string | null): readonly OutgoingMessage[] {
-    const discarded = this.#window.discard(key);
-    // with relaxed ordering there may be suspects among them, which nobody will answer for any more
-    for (const entry of discarded) this.#isolation.cleared(entry);
-    return discarded.map((entry) => entry.message);
+    return this.#messages.discard(key);
   }
 
   publishOne(message: OutgoingMessage): Promise<void> {
@@ -127,8 +111,7 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     this.#blocked = true;
     this.#watch.suspend();
     this.#solo.blocked();
-    const error = new RelayError('broker_unavailable', `RabbitMQ has an alarm and takes nothing: ${reason}`);
-    this.#listener?.retrying(error, this.#window.inFlight);
+    this.#messages.retrying(new RelayError('broker_unavailable', `RabbitMQ has an alarm and takes nothing: ${reason}`));
   }
 
   unblocked(): void {
@@ -139,92 +122,20 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
   }
 
   confirmed(settled: readonly Settled<Entry>[]): void {
-    const unroutable: Entry[] = [];
-    for (const { item, returned } of settled) {
-      this.#isolation.cleared(item);
-      if (returned) {
-        unroutable.push(item);
-        continue;
-      }
-      this.#window.stored(item);
-      this.#acknowledged.push(item.message);
-    }
-    if (unroutable.length > 0) this.#holdUnroutable(unroutable);
+    this.#messages.confirmed(settled);
     this.#flushSoon();
   }
 
   nacked(settled: readonly Settled<Entry>[]): void {
-    const now = performance.now();
-    for (const { item } of settled) {
-      this.#isolation.cleared(item);
-      if (this.#sticky.nacked(item, now) && this.#state === 'up') this.#state = 'draining';
-      this.#retryLater(item, nackDelay(item));
-    }
-    this.#listener?.retrying(new RelayError('broker_unavailable', 'RabbitMQ nacked: a queue is full'), settled.length);
+    if (this.#messages.nacked(settled) && this.#state === 'up') this.#state = 'draining';
     this.#flushSoon();
   }
 
   closed(error: unknown, unanswered: readonly Entry[]): void {
     this.#channel = null;
-    if (!this.#isOneOf(unanswered, error)) {
-      this.#fail(rabbitmqError(error, 'publish', 'RabbitMQ closed the channel'));
-      return;
-    }
-    const bodyBytes = sizeLimit(error);
-    if (bodyBytes !== null) this.#limits = { ...this.#limits, bodyBytes };
-    const culprit = this.#isolation.closedWith(unanswered);
-    if (culprit === null) {
-      this.#window.restore(unanswered);
-      const cause = rabbitmqError(error, 'publish', 'RabbitMQ closed the channel for one of the messages on it');
-      this.#listener?.retrying(cause, unanswered.length);
-    } else {
-      this.#refuse(culprit, this.#faultOf(culprit, error));
-    }
-    this.#openChannel();
-  }
-
-  /** Whether the channel was closed for one of these messages, and not for what concerns them all. */
-  #isOneOf(unanswered: readonly Entry[], error: unknown): boolean {
-    const fault = channelFault(error);
-    if (fault === 'exchange') return unanswered.some(({ message }) => this.#missing.named(message));
-    return fault === 'row' && unanswered.length > 0;
-  }
-
-  #faultOf({ message }: Entry, error: unknown): RelayError {
-    if (channelFault(error) === 'exchange') return this.#missing.found(message, performance.now());
-    return rowFault(error, 'RabbitMQ refused the message');
-  }
-
-  #holdUnroutable(entries: readonly Entry[]): void {
-    const now = performance.now();
-    let retried = 0;
-    let last: RelayError | null = null;
-    for (const entry of entries) {
-      const error = unroutable(entry.message);
-      const delay = returnDelay(entry, this.#options.unroutableRetry, now);
-      if (delay === null) {
-        this.#refuse(entry, error);
-        continue;
-      }
-      this.#retryLater(entry, delay);
-      retried++;
-      last = error;
-    }
-    if (last !== null) this.#listener?.retrying(last, retried);
-  }
-
-  #retryLater(entry: Entry, ms: number): void {
-    this.#window.retry(entry);
-    this.#timers.schedule(ms, () => {
-      this.#window.resume(entry);
-      this.#flushSoon();
-    });
-  }
-
-  #refuse(entry: Entry, fault: RelayError): void {
-    this.#isolation.cleared(entry);
-    this.#window.refuse(entry);
-    this.#listener?.refused(entry.message, fault);
+    const fault = this.#messages.channelClosed(error, unanswered);
+    if (fault === null) this.#openChannel();
+    else this.#fail(fault);
   }
 
   /** All that one read from the socket brings is told, and what it makes room for is sent, together. */
@@ -239,7 +150,7 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
 
   #flush(): void {
     if (this.#state === 'closed') return;
-    this.#tellAcknowledged();
+    this.#messages.tellAcknowledged();
     if (this.#state === 'draining' && this.#channel?.unanswered === 0) this.#renewChannel();
     const channel = this.#channel;
     if (this.#state !== 'up' || this.#blocked || channel === null) return;
@@ -247,41 +158,14 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
       this.#fail(notLeading());
       return;
     }
-    this.#connection.gatherWrites(() => this.#send(channel));
+    this.#messages.sendTo(channel);
+    if (this.#listener === null) return;
+    this.#connection.flush();
     this.#watch.start();
   }
 
-  #tellAcknowledged(): void {
-    if (this.#acknowledged.length === 0) return;
-    const messages = this.#acknowledged;
-    this.#acknowledged = [];
-    this.#listener?.acknowledged(messages);
-  }
-
-  #send(channel: PublishingChannel<Entry>): void {
-    const now = performance.now();
-    const take = () => this.#window.take(this.#isolation.active ? 1 : undefined);
-    for (let entry = take(); entry !== null; entry = take()) {
-      const publication =
-        this.#missing.faultOf(entry.message, now) ?? toPublication(entry.message, this.#options.appId, this.#limits);
-      if (publication instanceof RelayError) {
-        this.#refuse(entry, publication);
-        continue;
-      }
-      try {
-        channel.publish(entry, publication, now);
-      } catch (error) {
-        if (isClosedError(error)) {
-          this.#window.restore([entry]);
-          return;
-        }
-        this.#refuse(entry, rowFault(error, 'the client refused the message'));
-      }
-    }
-  }
-
   #renewChannel(): void {
-    this.#sticky.renewed(performance.now());
+    this.#messages.channelReplaced();
     this.#channel?.abandon();
     this.#channel = null;
     this.#openChannel();
@@ -302,7 +186,7 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
   }
 
   #fail(error: RelayError): void {
-    this.#tellAcknowledged();
+    this.#messages.tellAcknowledged();
     const listener = this.#listener;
     if (listener === null) return;
     this.#end(error);
@@ -316,13 +200,7 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     this.#channel?.mute();
     this.#channel = null;
     this.#watch.stop();
-    this.#timers.stop();
+    this.#messages.stop();
     this.#solo.end(error);
   }
-}
-
-function unroutable(message: OutgoingMessage): RelayError {
-  const { address } = message;
-  const where = address.kind === 'exchange' ? `exchange '${address.exchange}', key '${address.routingKey}'` : 'a topic';
-  return new RelayError('message_unroutable', `RabbitMQ has no queue for the message (${where})`);
 }

@@ -6,7 +6,7 @@ import type { Settled } from './confirms.ts';
 import type { Connection } from './connection.ts';
 import { type ChannelListener, PublishingChannel } from './channel.ts';
 import { ConfirmWatch } from './confirm-watch.ts';
-import { channelFault, isClosedError, rabbitmqError, rowFault } from './errors.ts';
+import { channelFault, rabbitmqError, rowFault } from './errors.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { headerRoom, toPublication } from './properties.ts';
 
@@ -94,15 +94,14 @@ export class SoloPublisher implements ChannelListener<Answer> {
     if (publication instanceof RelayError) throw publication;
     const channel = (this.#channel ??= await PublishingChannel.open<Answer>(this.#connection, this));
     assertMaySend(this.#fence);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        channel.publish({ resolve, reject }, publication, performance.now());
-        this.#watch.start();
-      });
-    } catch (error) {
-      if (error instanceof RelayError || isClosedError(error)) throw error;
-      throw rowFault(error, 'the client refused the message');
-    }
+    await new Promise<void>((resolve, reject) => {
+      if (!channel.publish({ resolve, reject }, publication, performance.now())) {
+        reject(new RelayError('broker_unreachable', 'the channel was closed'));
+        return;
+      }
+      this.#connection.flush();
+      this.#watch.start();
+    });
   }
 
   confirmed(settled: readonly Settled<Answer>[]): void {

@@ -1,33 +1,6 @@
 import type { OutgoingMessage } from '../../core/message.ts';
 import { Deque } from './deque.ts';
-
-/** One message on its way through the window, and what has befallen it so far. */
-export interface Entry {
-  readonly message: OutgoingMessage;
-  readonly lane: Lane;
-  /** The order of enqueueing, over all keys. */
-  readonly sequence: number;
-  /** How often it was tried in vain: nacked or returned. */
-  attempts: number;
-  /** Nacks on the channel with this epoch. */
-  nacks: number;
-  epoch: number;
-  /** When it was first returned as unroutable. */
-  returnedSince: number | null;
-}
-
-/** The messages of one key, in order; each message without a key has a lane of its own. */
-export interface Lane {
-  readonly key: string | null;
-  readonly waiting: Deque<Entry>;
-  inFlight: number;
-  /** Entries that wait for their next attempt; meanwhile nothing of the lane is sent. */
-  retrying: number;
-  /** A message was refused, and the relay has not said yet how to go on. */
-  refused: boolean;
-  /** Whether the lane stands in the queue of lanes that may send. */
-  ready: boolean;
-}
+import { type Entry, Lane } from './lane.ts';
 
 export interface WindowOptions {
   /** Messages in flight at a time, of all keys together. */
@@ -63,7 +36,7 @@ export class Window {
   /** Takes a message in. */
   enqueue(message: OutgoingMessage): void {
     const lane = this.#laneOf(message.key);
-    lane.waiting.push({
+    lane.push({
       message,
       lane,
       sequence: this.#sequence++,
@@ -71,6 +44,7 @@ export class Window {
       nacks: 0,
       epoch: 0,
       returnedSince: null,
+      next: null,
     });
     this.#makeReady(lane);
   }
@@ -83,12 +57,12 @@ export class Window {
   take(atMost = Infinity): Entry | null {
     if (this.#inFlight >= Math.min(atMost, this.#options.messages)) return null;
     for (let lane = this.#ready.peek(); lane !== undefined; lane = this.#ready.peek()) {
-      const entry = this.#mayTake(lane) ? lane.waiting.peek() : undefined;
-      if (entry !== undefined && !this.#fits(entry)) return null;
+      const entry = this.#mayTake(lane) ? lane.first : null;
+      if (entry !== null && !this.#fits(entry)) return null;
       this.#ready.shift();
       lane.ready = false;
-      if (entry === undefined) continue;
-      lane.waiting.shift();
+      if (entry === null) continue;
+      lane.shift();
       lane.inFlight++;
       this.#inFlight++;
       this.#bytes += entry.message.bytes;
@@ -102,13 +76,13 @@ export class Window {
   stored(entry: Entry): void {
     this.#land(entry);
     this.#makeReady(entry.lane);
-    this.#forgetIfEmpty(entry.lane);
+    this.#forgetIfIdle(entry.lane);
   }
 
   /** The broker did not take it: it stays the first of its key, and the key waits for {@link resume}. */
   retry(entry: Entry): void {
     this.#land(entry);
-    this.#putBack(entry);
+    entry.lane.putBack(entry);
     entry.lane.retrying++;
   }
 
@@ -116,7 +90,7 @@ export class Window {
   resume(entry: Entry): void {
     entry.lane.retrying--;
     this.#makeReady(entry.lane);
-    this.#forgetIfEmpty(entry.lane);
+    this.#forgetIfIdle(entry.lane);
   }
 
   /** The broker will never take it: the entry is gone, its key waits for {@link release} or {@link discard}. */
@@ -129,7 +103,7 @@ export class Window {
   restore(entries: readonly Entry[]): void {
     for (const entry of entries.toReversed()) {
       this.#land(entry);
-      this.#putBack(entry);
+      entry.lane.putBack(entry);
       if (entry.lane.ready || !this.#mayTake(entry.lane)) continue;
       entry.lane.ready = true;
       this.#ready.unshift(entry.lane);
@@ -142,29 +116,29 @@ export class Window {
     if (lane === undefined) return;
     lane.refused = false;
     this.#makeReady(lane);
-    this.#forgetIfEmpty(lane);
+    this.#forgetIfIdle(lane);
   }
 
   /** Forgets and returns what waits of a key; what comes later is sent. */
   discard(key: string | null): Entry[] {
     const lane = key === null ? undefined : this.#lanes.get(key);
     if (lane === undefined) return [];
-    const entries = lane.waiting.drain();
+    const entries = lane.drain();
     lane.refused = false;
-    this.#forgetIfEmpty(lane);
+    this.#forgetIfIdle(lane);
     return entries;
   }
 
   #laneOf(key: string | null): Lane {
     const known = key === null ? undefined : this.#lanes.get(key);
     if (known !== undefined) return known;
-    const lane: Lane = { key, waiting: new Deque(), inFlight: 0, retrying: 0, refused: false, ready: false };
+    const lane = new Lane(key);
     if (key !== null) this.#lanes.set(key, lane);
     return lane;
   }
 
   #mayTake(lane: Lane): boolean {
-    return !lane.refused && lane.retrying === 0 && lane.inFlight < this.#options.perKey && lane.waiting.size > 0;
+    return !lane.refused && lane.retrying === 0 && lane.inFlight < this.#options.perKey && lane.first !== null;
   }
 
   #fits(entry: Entry): boolean {
@@ -183,22 +157,7 @@ export class Window {
     this.#bytes -= entry.message.bytes;
   }
 
-  /** Back to its place by order of enqueueing: with several of a key in flight not always the first. */
-  #putBack(entry: Entry): void {
-    const { waiting } = entry.lane;
-    const first = waiting.peek();
-    if (first === undefined || first.sequence > entry.sequence) {
-      waiting.unshift(entry);
-      return;
-    }
-    const all = waiting.drain();
-    const at = all.findIndex((other) => other.sequence > entry.sequence);
-    all.splice(at === -1 ? all.length : at, 0, entry);
-    for (const each of all) waiting.push(each);
-  }
-
-  #forgetIfEmpty(lane: Lane): void {
-    if (lane.key === null || lane.waiting.size > 0 || lane.inFlight > 0 || lane.retrying > 0 || lane.refused) return;
-    this.#lanes.delete(lane.key);
+  #forgetIfIdle(lane: Lane): void {
+    if (lane.key !== null && lane.idle) this.#lanes.delete(lane.key);
   }
 }
