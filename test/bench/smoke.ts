@@ -2,15 +2,7 @@ import { CASES } from './cases/index.ts';
 import type { BenchOptions } from './options.ts';
 
 /** What shows within a minute that all parts work; not how fast they are. */
-export const SMOKE_CASES = [
-  CASES.drain,
-  CASES.stream,
-  CASES.latency,
-  CASES.topics,
-  CASES.start,
-  CASES.idle,
-  CASES.rabbitmq,
-];
+export const SMOKE_CASES = [CASES.drain, CASES.stream, CASES.latency, CASES.start, CASES.idle, CASES.rabbitmq];
 
 /** Small, and only with peers that need no download of their own. */
 export function smokeOptions(asked: BenchOptions): BenchOptions {

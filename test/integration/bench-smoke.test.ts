@@ -32,7 +32,6 @@ describeWithLauncher('postgres', 'npm run bench -- smoke', () => {
             'drain to kafka',
             'stream to kafka',
             'latency to kafka',
-            'topics to kafka',
             'start to kafka',
             'idle to kafka',
             'rabbitmq to rabbitmq',
