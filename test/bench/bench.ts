@@ -22,16 +22,15 @@ const START_BROKER: Readonly<Record<BrokerName, () => Promise<Broker>>> = {
 };
 
 /**
- * Runs a case, or with `all` and `smoke` several.
+ * Runs a case, or with `all` and `smoke` several, and yields the report of each.
  *
  * @param say gets lines for people: progress, and the tables
  * @throws when something cannot be started, or the relay did not do all of its work
  */
-export async function bench(asked: BenchOptions, say: (line: string) => void): Promise<readonly CaseReport[]> {
+export async function* bench(asked: BenchOptions, say: (line: string) => void): AsyncGenerator<CaseReport> {
   const machine = thisMachine();
   const options = asked.case === 'smoke' ? smokeOptions(asked) : asked;
   const cases = casesOf(asked);
-  const reports: CaseReport[] = [];
   await using postgres = await startBenchPostgres();
   for (const name of BROKER_NAMES) {
     const those = cases.filter((each) => (each.broker ?? options.broker) === name);
@@ -43,13 +42,12 @@ export async function bench(asked: BenchOptions, say: (line: string) => void): P
         const report = await runCase(each, options, { postgres, broker }, about, say);
         const table = options.markdown ? markdownLines(each, report) : textLines(each, report);
         for (const line of ['', ...table, '']) say(line);
-        reports.push(report);
+        yield report;
       }
     } finally {
       await broker.dispose();
     }
   }
-  return reports;
 }
 
 function casesOf({ case: name }: BenchOptions): readonly BenchCase[] {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { CommanderError } from 'commander';
 import { bench } from './bench.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
+import type { CaseReport } from './report.ts';
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -15,15 +16,23 @@ async function main(): Promise<number> {
   process.on('SIGTERM', () => process.exit(EXIT.interrupted));
   try {
     if (options.build) await promisify(execFile)('npm', ['run', '-s', 'build']);
-    const reports = await bench(options, (line) => console.log(line));
-    const several = options.case === 'smoke' || options.case === 'all';
-    const report = several ? { case: options.case, reports } : reports[0];
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    const reports: CaseReport[] = [];
+    for await (const report of bench(options, (line) => console.log(line))) {
+      reports.push(report);
+      await write(options, reports);
+    }
     return EXIT.ok;
   } catch (error) {
     console.error(error);
     return EXIT.failed;
   }
+}
+
+/** After each case, so that one that fails does not take the others with it. */
+async function write({ json, case: name }: BenchOptions, reports: readonly CaseReport[]): Promise<void> {
+  if (json === undefined) return;
+  const several = name === 'smoke' || name === 'all';
+  await writeFile(json, `${JSON.stringify(several ? { case: name, reports } : reports[0], null, 2)}\n`);
 }
 
 function readOptions(): BenchOptions | number {
