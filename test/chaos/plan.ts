@@ -1,3 +1,4 @@
+import type { KafkaDriverName } from '../../src/publish/kafka/options.ts';
 import { Random } from '../support/simulation/random.ts';
 import { drawDuration } from './faults/fault.ts';
 import { FAULTS, type FaultName } from './faults/index.ts';
@@ -22,7 +23,7 @@ export interface RoundPlan {
   readonly quietMs: number;
   /** Mean pause of each writer between transactions, in milliseconds. */
   readonly pauseMs: number;
-  readonly kafkaDriver: 'platformatic' | 'kafkajs';
+  readonly kafkaDriver: KafkaDriverName;
   /** Settings of the relay, the rest being as the round is run. */
   readonly settings: {
     readonly memory: string;
@@ -55,7 +56,7 @@ export function drawRound(seed: number, round: number, among: readonly FaultName
     faults,
     quietMs: quiet ? 20_000 : 5_000,
     pauseMs: pick([5, 15, 40]),
-    kafkaDriver: pick(['platformatic', 'platformatic', 'platformatic', 'kafkajs']),
+    kafkaDriver: pick<KafkaDriverName>(['direct', 'direct', 'platformatic', 'kafkajs']),
     settings: {
       memory: pick(['32MiB', '1MiB']),
       undeleted: pick([20_000, 200]),

@@ -48,6 +48,8 @@ export class ModelCluster {
   /** How many connections have been broken by the client. */
   dropped = 0;
   producers = 0;
+  /** Of Produce, which the brokers speak. */
+  versions = { minVersion: 3, maxVersion: 12 };
   readonly #partitions: number;
   readonly #faults: ModelFault[];
   readonly #sequences = new Map<string, Map<number, string>>();
@@ -108,7 +110,8 @@ export class ModelCluster {
     for (const share of shares) {
       const code = this.#append(node, share, fault);
       answer.appendString(share.topic, false).appendInt32(1).appendInt32(share.partition).appendInt16(code);
-      answer.appendInt64(0n).appendInt64(-1n).appendInt64(0n).appendInt32(0).appendString(null, false);
+      answer.appendInt64(0n).appendInt64(-1n).appendInt64(0n);
+      if (this.versions.maxVersion > 7) answer.appendInt32(0).appendString(null, false);
     }
     return answer.appendInt32(0).buffer;
   }
@@ -181,7 +184,7 @@ class ModelProducer {
   }
 
   initIdempotentProducer = () => Promise.resolve({ producerId: BigInt(++this.#cluster.producers), producerEpoch: 0 });
-  listApis = () => Promise.resolve([{ apiKey: 0, name: 'Produce', minVersion: 3, maxVersion: 12 }]);
+  listApis = () => Promise.resolve([{ apiKey: 0, name: 'Produce', ...this.#cluster.versions }]);
   close = (_force: boolean, done: () => void) => done();
 
   metadata({

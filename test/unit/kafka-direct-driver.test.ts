@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { OutgoingMessage } from '../../src/core/message.ts';
 import type { Batch } from '../../src/publish/kafka/batch.ts';
 import { DirectDriver } from '../../src/publish/kafka/direct/direct-driver.ts';
+import { troubleOf } from '../../src/publish/kafka/errors.ts';
 import { KAFKA_DEFAULTS } from '../../src/publish/kafka/options.ts';
 import { KafkaSession } from '../../src/publish/kafka/session.ts';
 import { ModelCluster, type ModelFault } from '../support/kafka-model.ts';
@@ -114,6 +115,23 @@ describe('the direct driver', () => {
     const faults = [10, 7].map((code, partition) => ({ kind: 'refused' as const, partitions: [partition], code }));
     const failure = await driverOf(new ModelCluster(2, faults)).send(batchOf(1, 1), leads);
     expect(failure).toMatchObject({ trouble: { repeat: true, brokerCode: 7, error: { code: 'broker_timeout' } } });
+  });
+
+  test('speaks version 7 with brokers that have no later one, and nothing with those that have other ones', async () => {
+    const old = new ModelCluster(1);
+    old.versions = { minVersion: 0, maxVersion: 7 };
+    expect(await driverOf(old).send(batchOf(2), leads)).toBeNull();
+    for (const versions of [
+      { minVersion: 0, maxVersion: 6 },
+      { minVersion: 9, maxVersion: 20 },
+    ]) {
+      const cluster = new ModelCluster(1);
+      cluster.versions = versions;
+      const thrown = await driverOf(cluster)
+        .connect()
+        .catch((error: unknown) => error);
+      expect(troubleOf(thrown, 'connecting')).toMatchObject({ error: { code: 'broker_setup' }, repeat: false });
+    }
   });
 
   test('writes nothing once this instance may not send any more, though it could when it began', async () => {

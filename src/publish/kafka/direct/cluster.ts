@@ -1,4 +1,5 @@
 import type { Broker, Connection } from '@platformatic/kafka';
+import type { Socket } from 'node:net';
 import type { PartitionShare } from '../batch.ts';
 import { shareName, type PartitionAnswer, type TopicDescription } from '../driver.ts';
 import { LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION } from '../errors.ts';
@@ -89,10 +90,11 @@ export class Cluster {
 
   /** Breaks all connections, whatever is on its way over them; never rejects. */
   drop(): Promise<void> {
-    const sockets = [...this.#producer.connections].map(([, connection]) => connection.socket);
+    // none, in spite of its type, when the connection could not even be begun
+    const sockets = [...this.#producer.connections].map(([, connection]): Socket | undefined => connection.socket);
     const dropped = dropProducer(this.#producer);
     // the library would wait until all that was written has been sent, which a broker that hangs never takes
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) socket?.destroy();
     return dropped;
   }
 
