@@ -111,6 +111,9 @@ class Run {
       const server = work.server && contestant.does === 'all' ? await this.#serverCost(spent) : undefined;
       const { rows } = assignment;
       return figuresOf({ rows, arrivals, samples, usage, beganAt, warmUpMs: work.warmUpMs, server, idle });
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      throw new Error(`${what}; what it printed last:\n${await running.output()}`, { cause: error });
     } finally {
       await running.dispose();
       await trouble.end();

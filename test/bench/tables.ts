@@ -80,7 +80,7 @@ function labelOf(name: string, { rows }: ContestantReport, work: WorkReport): st
 /** In one line: reasons come with the output of programs. */
 function why(report: AbsentReport): string {
   const [kind, reason] = 'failed' in report ? ['failed', report.failed] : ['unavailable', report.unavailable];
-  return `${kind}: ${reason.split('\n')[0] ?? ''}`.slice(0, 120);
+  return `${kind}: ${reason.split(/\n|; what it printed/)[0] ?? ''}`.slice(0, 120);
 }
 
 function machineLine({ machine }: CaseReport): string {

@@ -11,6 +11,6 @@ export const IDLE: BenchCase = {
   ratio: 'idleCpuPercent',
   shows: ['idleCpuPercent', 'idlePostgresCpuPercent', 'peakRssMb'],
   works: ({ rows = ROWS, seconds, ...options }) => [
-    flood({ label: `${seconds} s after`, rows, idleMs: seconds * 1000 }, { ...options, held: false }),
+    flood({ label: `${seconds} s without work`, rows, idleMs: seconds * 1000 }, { ...options, held: false }),
   ],
 };

@@ -51,5 +51,6 @@ export const TOPICS_CASE: BenchCase = {
   ...DRAIN,
   name: 'topics',
   title: 'drain rows to one topic, and to many in turn',
-  works: ({ rows = ROWS }) => TOPICS.map((topics) => backlog({ label: `${topics} topics`, rows, shape: { topics } })),
+  works: ({ rows = ROWS }) =>
+    TOPICS.map((topics) => backlog({ label: topics === 1 ? '1 topic' : `${topics} topics`, rows, shape: { topics } })),
 };

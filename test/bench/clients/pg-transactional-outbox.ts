@@ -27,11 +27,11 @@ interface Library {
   initializeReplicationMessageListener(
     config: object,
     handler: { handle(message: OutboxMessage): Promise<void> },
-    logger: unknown,
+    logger: object,
     strategies: object,
   ): unknown;
   createReplicationSegmentMutexConcurrencyController(): unknown;
-  getDisabledLogger(): unknown;
+  getDisabledLogger(): object;
 }
 
 /** More than its pool has by default, so that more keys are worked on at once. */
@@ -76,6 +76,11 @@ async function sendWaiting(): Promise<void> {
   await producer.send({ messages });
 }
 
+/** Such as of a row that it reads in the log, does not see in the table, and leaves out. */
+function complain(...about: unknown[]): void {
+  console.error(...about);
+}
+
 const [dbSchema, dbTable] = table.split('.');
 outbox.initializeReplicationMessageListener(
   {
@@ -92,6 +97,6 @@ outbox.initializeReplicationMessageListener(
     },
   },
   { handle: publish },
-  outbox.getDisabledLogger(),
+  { ...outbox.getDisabledLogger(), warn: complain, error: complain, fatal: complain },
   { concurrencyStrategy: outbox.createReplicationSegmentMutexConcurrencyController() },
 );

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type ServiceProcess, spawnService } from '../../support/services/child-process.ts';
+import { spawnService } from '../../support/services/child-process.ts';
 import type { RunningContestant } from './contestant.ts';
 
 /** How a contestant's process is started, asked and ended. */
@@ -10,7 +10,7 @@ export interface ChildOptions {
   readonly folder: string;
   /** Where it runs. @default where this process does */
   readonly cwd?: string;
-  readonly untilStreaming?: (child: ServiceProcess) => Promise<void>;
+  readonly untilStreaming?: () => Promise<void>;
   readonly progress?: () => Promise<number>;
   /** `finishes`: ends with exit code 0 when its work is done. Otherwise the signal, and what the process ends with. */
   readonly ends: 'finishes' | { readonly by: NodeJS.Signals; readonly with: string };
@@ -24,22 +24,23 @@ export async function startChild(options: ChildOptions): Promise<RunningContesta
   const { command, args, folder, cwd = process.cwd(), ends, progress } = options;
   const child = await spawnService(command, args, { logFile: join(folder, 'contestant.log'), cwd });
   let stopping = false;
-  const ended = child.exited.then(async (how) => {
+  const ended = child.exited.then((how) => {
     if (stopping || (ends === 'finishes' && how === 'exit code 0')) return new Promise<never>(() => undefined);
-    throw new Error(`the process ended by itself (${how}):\n${await child.output()}`);
+    throw new Error(`the process ended by itself (${how})`);
   });
   ended.catch(() => undefined);
   return {
     pid: child.pid,
     ended,
+    output: () => child.output(),
     ...(progress === undefined ? {} : { progress }),
-    untilStreaming: () => Promise.race([options.untilStreaming?.(child) ?? Promise.resolve(), ended]),
+    untilStreaming: () => Promise.race([options.untilStreaming?.() ?? Promise.resolve(), ended]),
     stop: async () => {
       stopping = true;
       if (ends !== 'finishes') child.signal(ends.by);
       const how = await child.exited;
       const wanted = ends === 'finishes' ? 'exit code 0' : ends.with;
-      if (how !== wanted) throw new Error(`ended with ${how} when stopped:\n${await child.output()}`);
+      if (how !== wanted) throw new Error(`ended with ${how} when stopped`);
     },
     dispose: async () => {
       stopping = true;

@@ -17,8 +17,10 @@ export interface Assignment {
 /** A process at work. */
 export interface RunningContestant {
   readonly pid: number;
-  /** Rejects, with the end of its output, when the process ends without having been stopped. */
+  /** Rejects when the process ends without having been stopped. */
   readonly ended: Promise<never>;
+  /** The end of what it has printed. */
+  output(): Promise<string>;
   /** Resolves when rows that are committed from now on are published as they come, by the log if it reads that. */
   untilStreaming(): Promise<void>;
   /** How many rows it has read; only for one that publishes nothing. */

@@ -52,11 +52,10 @@ export function relay(nodeArguments: readonly string[], neighbour: Neighbour = '
         command: process.execPath,
         args: [...nodeArguments, MAIN, 'run', '--config', file],
         folder,
-        untilStreaming: async (child) => {
+        untilStreaming: async () => {
           await until(() => isStreaming(port, target.broker), {
             what: 'the relay to stream',
             timeoutMs: STREAMING_TIMEOUT_MS,
-            details: () => child.output(),
           });
         },
         ends: { by: 'SIGTERM', with: 'exit code 0' },
