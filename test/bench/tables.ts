@@ -28,11 +28,11 @@ export function textLines(each: BenchCase, report: CaseReport): readonly string[
 /** The same in Markdown, to be pasted into docs/performance.md. */
 export function markdownLines(each: BenchCase, report: CaseReport): readonly string[] {
   const tables = tablesOf(each, report).map(({ heading, groups }) => [
-    line([`${each.name}: ${each.title}`, ...heading]),
+    line(['', ...heading]),
     line(['', ...heading].map((_, column) => (column < 2 ? '---' : '--:'))),
     ...groups.flatMap(({ title, rows }) => rows.map((cells, index) => line([index === 0 ? title : '', ...cells]))),
   ]);
-  return [...tables.flatMap((lines) => ['', ...lines]), '', machineLine(report)];
+  return [`**${each.name}**: ${each.title}. ${machineLine(report)}`, ...tables.flatMap((lines) => ['', ...lines])];
 }
 
 interface Table {
@@ -97,7 +97,9 @@ function cell({ rounds, spread, ...figures }: ContestantReport, figure: FigureNa
 
 function number(value: number): string {
   if (!Number.isFinite(value)) return '-';
-  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+  return Math.abs(value) >= 100 || Number.isInteger(value)
+    ? Math.round(value).toLocaleString('en')
+    : value.toPrecision(3);
 }
 
 function line(cells: readonly string[]): string {

@@ -104,7 +104,7 @@ describe('the report of a case', () => {
     const table = lines.filter((line) => line.startsWith('|'));
     const columns = table.map((line) => line.split('|').length);
     expect(new Set(columns).size).toBe(1);
-    expect(table.at(-1)).toMatch(/^\| {2}\| debezium \| 50\.0 \|.* 4\.00 messages\/s \|$/);
+    expect(table.at(-1)).toMatch(/^\| {2}\| debezium \| 50 \|.* 4 messages\/s \|$/);
   });
 });
 
