@@ -28,6 +28,8 @@ interface Entry {
 export class Ledger {
   /** By position as a number, which is much faster than by bigint; where that is not exact, entries form a chain. */
   readonly #entries = new Map<number, Entry>();
+  /** Above it nothing was ever sent, so there is nothing to look for: rows come by rising positions mostly. */
+  #highest = -Infinity;
   #sent = 0;
   #sentBytes = 0;
   #acknowledged = 0;
@@ -53,6 +55,7 @@ export class Ledger {
 
   /** Whether a row that a lane brings is, or was when the running pass began, in flight: then it is to be left out. */
   has(ref: RowRef): boolean {
+    if (Number(ref.position) > this.#highest) return false;
     return this.#find(ref) !== null || (this.#departed.size > 0 && this.#departed.has(departedKey(ref)));
   }
 
@@ -73,7 +76,9 @@ export class Ledger {
   send(message: OutgoingMessage): void {
     const { position, id } = message.row;
     const at = Number(position);
-    this.#entries.set(at, { position, id, message, pass: this.#pass, next: this.#entries.get(at) ?? null });
+    const next = at > this.#highest ? null : (this.#entries.get(at) ?? null);
+    this.#entries.set(at, { position, id, message, pass: this.#pass, next });
+    this.#highest = Math.max(this.#highest, at);
     this.#sent++;
     this.#sentBytes += message.bytes;
   }
@@ -96,20 +101,14 @@ export class Ledger {
     if (this.#passing && entry.pass < this.#pass) {
       this.#departed.add(departedKey(ref));
     }
-    this.forget(ref);
+    this.#remove(entry);
   }
 
   /** Forgets a row that is left to the table. Returns false when it is not in flight. */
   forget(ref: RowRef): boolean {
     const entry = this.#find(ref);
     if (entry === null) return false;
-    if (entry.message === null) {
-      this.#acknowledged--;
-    } else {
-      this.#sent--;
-      this.#sentBytes -= entry.message.bytes;
-    }
-    this.#unlink(entry);
+    this.#remove(entry);
     return true;
   }
 
@@ -126,10 +125,23 @@ export class Ledger {
     return forgotten;
   }
 
-  #find(ref: RowRef): Entry | null {
-    let entry = this.#entries.get(Number(ref.position)) ?? null;
-    while (entry !== null && (entry.id !== ref.id || entry.position !== ref.position)) entry = entry.next;
+  #find({ position, id }: RowRef): Entry | null {
+    const at = Number(position);
+    // the bigints are compared only where two of them may be the same number
+    const exact = Number.isSafeInteger(at);
+    let entry = this.#entries.get(at) ?? null;
+    while (entry !== null && (entry.id !== id || (!exact && entry.position !== position))) entry = entry.next;
     return entry;
+  }
+
+  #remove(entry: Entry): void {
+    if (entry.message === null) {
+      this.#acknowledged--;
+    } else {
+      this.#sent--;
+      this.#sentBytes -= entry.message.bytes;
+    }
+    this.#unlink(entry);
   }
 
   #unlink(gone: Entry): void {
