@@ -56,7 +56,7 @@ export function drawRound(seed: number, round: number, among: readonly FaultName
     faults,
     quietMs: quiet ? 20_000 : 5_000,
     pauseMs: pick([5, 15, 40]),
-    kafkaDriver: pick<KafkaDriverName>(['direct', 'direct', 'platformatic', 'kafkajs']),
+    kafkaDriver: pick<KafkaDriverName>(['direct', 'direct', 'direct', 'direct', 'platformatic', 'kafkajs']),
     settings: {
       memory: pick(['32MiB', '1MiB']),
       undeleted: pick([20_000, 200]),

@@ -47,7 +47,7 @@ export interface KafkaSasl {
 
 /** What a destination has where its configuration says nothing. */
 export const KAFKA_DEFAULTS = {
-  driver: 'platformatic',
+  driver: 'direct',
   clientId: 'outbox-relay',
   tls: null,
   sasl: null,

@@ -20,7 +20,7 @@ export const kafkaSchema = section({
     .describe(
       'How requests are made. `direct` writes them itself, over the connections of `@platformatic/kafka`, for a fraction of the CPU; `platformatic` and `kafkajs` leave it to that client library.',
     )
-    .prefault('platformatic'),
+    .prefault('direct'),
   brokers: hostPorts('kafka-1:9092,kafka-2:9092').describe(
     'Brokers to begin with, each `host:port`; a list, or one text with commas.',
   ),
