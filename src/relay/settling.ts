@@ -27,13 +27,17 @@ interface SettlingRow extends PublishedRow {
 }
 
 const BATCH = 1000;
+/** Fewer rows wait for more, so long: a statement and its commit cost both sides far more than its rows do. */
+const GATHERED_ROWS = 100;
+const GATHERING_MS = 10;
 const FAILURE_BACKOFF = { baseMs: 100, maxMs: 5000 };
 const LOCKED_RETRY_MS = 2_000;
 /** A transaction becomes visible within milliseconds of its decoding, unless a standby is waited for. */
 const VISIBILITY_BACKOFF = { baseMs: 10, maxMs: 100 };
 
 /**
- * Deletes what was published: one statement at a time, as many rows as have gathered meanwhile, at most 1,000.
+ * Deletes what was published: one statement at a time, as many rows as have gathered meanwhile, at most 1,000; when
+ * these are few, it waits a moment for more.
  *
  * A statement that failed is repeated with the same rows. Rows that are missing after a repetition may have been deleted
  * by the first try, so they count as deleted; otherwise somebody else removed them, which is told.
@@ -48,6 +52,7 @@ export class Settling {
   readonly #lockedTimer = new Timer();
   #invisibleRounds = 0;
   readonly #invisibleTimer = new Timer();
+  readonly #gatheringTimer = new Timer();
   #busy = false;
   #stopped = false;
   #unsettled = 0;
@@ -72,7 +77,7 @@ export class Settling {
   push(rows: readonly PublishedRow[], owner: SettlingOwner): void {
     for (const { position, id, xid, delivery } of rows) this.#queue.push({ position, id, xid, delivery, owner });
     this.#unsettled += rows.length;
-    this.#pump();
+    this.#gather();
   }
 
   /** Resolves when nothing waits any more. */
@@ -86,6 +91,13 @@ export class Settling {
     this.#stopped = true;
     this.#invisibleTimer.clear();
     this.#lockedTimer.clear();
+    this.#gatheringTimer.clear();
+  }
+
+  #gather(): void {
+    if (this.#queue.length >= GATHERED_ROWS || this.#lockedAreDue()) this.#pump();
+    else if (this.#queue.length > 0 && !this.#stopped && !this.#gatheringTimer.running)
+      this.#gatheringTimer.set(GATHERING_MS, () => this.#pump());
   }
 
   #pump(): void {
@@ -95,14 +107,17 @@ export class Settling {
     this.#busy = true;
     void this.#settle(batch).finally(() => {
       this.#busy = false;
-      this.#pump();
+      this.#gather();
     });
   }
 
   /** Locked rows are tried by themselves, and not often, since every try may wait. */
   #nextBatch(): readonly SettlingRow[] {
-    if (this.#locked.length > 0 && !this.#lockedTimer.running) return this.#locked.splice(0, BATCH);
-    return this.#queue.splice(0, BATCH);
+    return (this.#lockedAreDue() ? this.#locked : this.#queue).splice(0, BATCH);
+  }
+
+  #lockedAreDue(): boolean {
+    return this.#locked.length > 0 && !this.#lockedTimer.running;
   }
 
   async #settle(batch: readonly SettlingRow[]): Promise<void> {

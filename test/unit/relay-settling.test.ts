@@ -51,15 +51,39 @@ describe('settling', () => {
   const rows = (...positions: number[]): PublishedRow[] =>
     positions.map((position) => ({ position: BigInt(position), id: `id-${position}`, xid: 7 }));
 
+  async function untilIdle(subject: Settling): Promise<void> {
+    const idle = subject.whenIdle();
+    await vi.advanceTimersByTimeAsync(100);
+    await idle;
+  }
+
   it('gathers what comes while a statement runs, at most 1,000 rows a statement', async () => {
     const settler = new ScriptedSettler();
     const { settling: subject, owner, told } = settling(settler);
-    subject.push(rows(1), owner);
-    subject.push(rows(...Array.from({ length: 1500 }, (_, at) => at + 2)), owner);
-    await subject.whenIdle();
-    expect(settler.statements.map((statement) => statement.length)).toEqual([1, 1000, 500]);
-    expect(told.deleted).toBe(1501);
+    const many = Array.from({ length: 1600 }, (_, at) => at + 1);
+    subject.push(rows(...many.slice(0, 100)), owner);
+    subject.push(rows(...many.slice(100)), owner);
+    await untilIdle(subject);
+    expect(settler.statements.map((statement) => statement.length)).toEqual([100, 1000, 500]);
+    expect(told.deleted).toBe(1600);
     expect(subject.unsettled).toBe(0);
+  });
+
+  it('waits a moment for more when there are few, and not when there are enough', async () => {
+    const settler = new ScriptedSettler();
+    const { settling: subject, owner } = settling(settler);
+    for (let position = 1; position < 100; position++) subject.push(rows(position), owner);
+    expect(settler.statements).toEqual([]);
+    subject.push(rows(100), owner);
+    expect(settler.statements.map(({ length }) => length)).toEqual([100]);
+    await vi.advanceTimersByTimeAsync(0);
+    subject.push(rows(101), owner);
+    await vi.advanceTimersByTimeAsync(5);
+    subject.push(rows(102), owner);
+    expect(settler.statements).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(5);
+    expect(settler.statements.slice(1)).toEqual([[101n, 102n]]);
+    await subject.whenIdle();
   });
 
   it('tries a row that is not visible yet again, for as long as it takes, and never takes it for gone', async () => {
@@ -94,6 +118,7 @@ describe('settling', () => {
     const settler = new ScriptedSettler((given) => ({ deleted: 1, locked: given.slice(0, 1) }));
     const { settling: subject, owner, settled } = settling(settler);
     subject.push(rows(1, 2), owner);
+    await vi.advanceTimersByTimeAsync(100);
     subject.push(rows(3), owner);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(settler.statements).toEqual([[1n, 2n], [3n]]);
@@ -112,7 +137,7 @@ describe('settling', () => {
       settled,
     } = settling(new ScriptedSettler((given) => ({ deleted: 1, missing: given.slice(0, 1) })));
     subject.push(rows(1, 2), owner);
-    await subject.whenIdle();
+    await untilIdle(subject);
     expect(told).toMatchObject({ deleted: 1, missing: 1 });
     expect(settled).toEqual([1n, 2n]);
   });
@@ -125,7 +150,7 @@ describe('settling', () => {
       settled,
     } = settling(new ScriptedSettler((given) => ({ deleted: 1, blocked: given.slice(0, 1) })));
     subject.push(rows(1, 2), owner);
-    await subject.whenIdle();
+    await untilIdle(subject);
     expect(blocked.map(({ code }) => code)).toEqual(['delete_blocked']);
     expect(settled).toEqual([2n]);
   });
