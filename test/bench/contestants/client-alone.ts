@@ -8,7 +8,7 @@ const CLIENTS: Readonly<Record<BrokerName, string>> = {
   rabbitmq: fileURLToPath(new URL('../clients/rabbitmq.ts', import.meta.url)),
 };
 
-/** The client library that the relay uses, alone in a process, sending the same messages out of memory. */
+/** @platformatic/kafka or amqplib, alone in a process, sending the same messages out of memory. */
 export const CLIENT_ALONE: Contestant = {
   name: 'client-alone',
   role: 'limit',
