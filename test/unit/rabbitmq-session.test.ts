@@ -111,6 +111,32 @@ test('nothing more is written once the relay, told of a refusal, has closed the 
   expect(channels).toMatchObject([{ given: ['id-1'], published: [] }]);
 });
 
+test('what an answer makes room for is written before the relay is told of it, and both before a refusal', async () => {
+  const channels: FakeChannel[] = [];
+  const told: string[] = [];
+  const listener: PublisherListener = {
+    maySend: () => true,
+    acknowledged: (messages) => {
+      for (const { row } of messages) told.push(`${row.id} stored, written: ${channels[0]?.published.join()}`);
+    },
+    refused: ({ row }) => told.push(`${row.id} refused`),
+    retrying: () => undefined,
+    failed: (error) => expect.unreachable(error.message),
+  };
+  const options = { ...RELAXED, ordering: 'strict' } as RabbitmqOptions;
+  const session = await RabbitmqSession.open(options, fakeConnection(channels), listener);
+  session.enqueue([1, 2].map((n) => testMessage(n, { key: 'a' })));
+  session.enqueue([testMessage(3, { key: 'a', type: 't'.repeat(256) })]);
+  await settled();
+  channels[0]?.confirmAll();
+  await settled();
+  expect(told).toEqual(['id-1 stored, written: id-1,id-2']);
+  channels[0]?.confirmAll();
+  await settled();
+  expect(told.slice(1)).toEqual(['id-2 stored, written: id-1,id-2', 'id-3 refused']);
+  await session.close(0);
+});
+
 describe('a missing exchange', () => {
   const to = (exchange: string): Address => ({ kind: 'exchange', exchange, routingKey: 'r' });
 

@@ -172,6 +172,8 @@ export class Dispatcher {
   #refuse(entry: Entry, fault: RelayError): void {
     this.#culprits.cleared(entry);
     this.#window.refuse(entry);
+    // in the order in which it came to pass: what was stored before it may be of its key
+    this.tellAcknowledged();
     this.#listener?.refused(entry.message, fault);
   }
 }

@@ -138,19 +138,21 @@ export class RabbitmqSession implements PublisherSession, ConnectionListener, Ch
     else this.#fail(fault);
   }
 
-  /** All that one read from the socket brings is told, and what it makes room for is sent, together. */
+  /**
+   * What one read from the socket brings is dealt with together. What it makes room for is written before the relay is
+   * told what was stored: that takes longer, and the broker can work meanwhile.
+   */
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
     queueMicrotask(() => {
       this.#flushing = false;
-      this.#flush();
+      this.#write();
+      this.#messages.tellAcknowledged();
     });
   }
 
-  #flush(): void {
-    if (this.#state === 'closed') return;
-    this.#messages.tellAcknowledged();
+  #write(): void {
     if (this.#state === 'draining' && this.#channel?.unanswered === 0) this.#renewChannel();
     const channel = this.#channel;
     if (this.#state !== 'up' || this.#blocked || channel === null) return;
