@@ -21,7 +21,8 @@ const amqplib = (() => {
 it('an amqplib with other insides is refused, and not published with', () => {
   const model = { connection: {} } as unknown as ChannelModel;
   expect(() => new Connection(model, new AbortController(), 'somewhere', 1000)).toThrow(RelayError);
-  expect(() => channelNumber({} as Channel)).toThrow(RelayError);
+  const other: unknown = {};
+  expect(() => channelNumber(other as Channel)).toThrow(RelayError);
 });
 
 it('the account of confirms that amqplib keeps does not grow, in whatever order they come', async () => {
