@@ -47,7 +47,7 @@ function deadBroker(broker: Broker): Trouble {
   return {
     begin: async () => {
       dead = true;
-      await broker.kill();
+      await broker.stop();
     },
     goOn: async () => {
       await delay(DEAD_MS);

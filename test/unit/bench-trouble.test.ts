@@ -14,7 +14,7 @@ function notingBroker(): Broker & { readonly notes: readonly string[] } {
     name: 'kafka',
     title: 'a broker',
     openSink: () => Promise.reject(new Error('takes nothing')),
-    ...{ kill: note('kill'), restart: note('restart'), pause: note('pause'), resume: note('resume') },
+    ...{ stop: note('stop'), restart: note('restart'), pause: note('pause'), resume: note('resume') },
     dispose: note('dispose'),
   };
 }
@@ -35,7 +35,7 @@ describe('trouble with the broker', () => {
     await trouble.begin();
     await trouble.end();
     await trouble.end();
-    expect(broker.notes).toEqual(['kill', 'restart']);
+    expect(broker.notes).toEqual(['stop', 'restart']);
   });
 
   it('leaves it alone when there is none', async () => {

@@ -45,9 +45,9 @@ export interface Broker {
   /** With its version, for the report. */
   readonly title: string;
   openSink(name: string, expected: Expected): Promise<Sink>;
-  /** SIGKILL. */
-  kill(): Promise<void>;
-  /** Starts it again after {@link kill}. */
+  /** SIGTERM: a quorum queue of a single node does not always come back after SIGKILL. */
+  stop(): Promise<void>;
+  /** Starts it again after {@link stop}. */
   restart(): Promise<void>;
   /** SIGSTOP: connections stay open, and nothing answers. */
   pause(): Promise<void>;

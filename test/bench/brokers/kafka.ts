@@ -19,7 +19,7 @@ export async function startKafkaBroker(): Promise<Broker> {
       for (const topic of sink.target.topics) await kafka.createTopic(topic, { partitions: PARTITIONS, config });
       return sink;
     },
-    kill: () => kafka.kill(),
+    stop: () => kafka.stop(),
     restart: () => kafka.restart(),
     pause: () => kafka.pause(),
     resume: () => kafka.resume(),

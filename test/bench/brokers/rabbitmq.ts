@@ -16,7 +16,7 @@ export async function startRabbitmqBroker(): Promise<Broker> {
     name: 'rabbitmq',
     title: `RabbitMQ ${version}, one node, quorum queue`,
     openSink: (name, { rows }) => QueueSink.open(rabbitmq.url, name, rows),
-    kill: () => rabbitmq.kill(),
+    stop: () => rabbitmq.stop(),
     restart: () => rabbitmq.restart(),
     pause: () => rabbitmq.pause(),
     resume: () => rabbitmq.resume(),
