@@ -1,6 +1,14 @@
 /** A Kafka cluster in memory, reached through a stand-in for the classes of `@platformatic/kafka` that the direct driver uses. */
 import * as library from '@platformatic/kafka';
-import { NetworkError, Reader, readRecordsBatch, TimeoutError, Writer, type RecordsBatch } from '@platformatic/kafka';
+import {
+  NetworkError,
+  Reader,
+  readRecordsBatch,
+  TimeoutError,
+  Writer,
+  type BaseOptions,
+  type RecordsBatch,
+} from '@platformatic/kafka';
 import type { Library } from '../../src/publish/kafka/platformatic-client.ts';
 
 const NOT_LEADER = 6;
@@ -48,6 +56,8 @@ export class ModelCluster {
   /** How many connections have been broken by the client. */
   dropped = 0;
   producers = 0;
+  /** With which broker each client of the library begins. */
+  readonly bootstraps: unknown[] = [];
   /** Of Produce, which the brokers speak. */
   versions = { minVersion: 3, maxVersion: 12 };
   readonly #partitions: number;
@@ -63,9 +73,12 @@ export class ModelCluster {
 
   /** Takes the part of the module `@platformatic/kafka`. */
   library(): Library {
-    const newProducer = (): ModelProducer => new ModelProducer(this);
-    function Producer(): ModelProducer {
-      return newProducer();
+    const newProducer = (options: BaseOptions): ModelProducer => {
+      this.bootstraps.push(options.bootstrapBrokers[0]);
+      return new ModelProducer(this);
+    };
+    function Producer(options: BaseOptions): ModelProducer {
+      return newProducer(options);
     }
     return { ...library, Producer } as unknown as Library;
   }

@@ -74,6 +74,15 @@ describe('the direct driver', () => {
     }
   });
 
+  test('begins with another broker after each failure, since the one before may hang', async () => {
+    const lost = { kind: 'late', behind: 1_000 } as const;
+    const cluster = new ModelCluster(1, [lost, lost]);
+    const driver = driverOf(cluster);
+    const batch = batchOf(1);
+    while ((await driver.send(batch, leads)) !== null);
+    expect([...cluster.bootstraps].sort()).toEqual([...OPTIONS.brokers].sort());
+  });
+
   test('leaves out what is stored when it repeats, and tells of it', async () => {
     const cluster = new ModelCluster(4, [{ kind: 'none' }, { kind: 'reset', stored: false }]);
     const driver = driverOf(cluster);
@@ -142,6 +151,17 @@ describe('the direct driver', () => {
     expect(failure).toMatchObject({ trouble: { repeat: false }, answers: new Map() });
     expect(failure!.trouble.error.message).toContain('lease');
     expect([maySend.mock.calls.length, cluster.requests]).toEqual([2, []]);
+  });
+
+  test('does not hold an attempt that has no answer to the answer of the one before', async () => {
+    const faults = [
+      { kind: 'refused', partitions: [0], code: 6 },
+      { kind: 'late', behind: 1_000 },
+    ] as const;
+    const driver = driverOf(new ModelCluster(1, faults));
+    const batch = batchOf(1);
+    expect((await driver.send(batch, leads))?.answers.get('t/0')).toEqual({ code: 6, culprits: [] });
+    expect(await driver.send(batch, leads)).toMatchObject({ trouble: { repeat: true }, answers: new Map() });
   });
 
   test('never sends another batch under the id of one that failed, even when it was not renewed', async () => {
