@@ -69,7 +69,7 @@ async function runCase(
     const unique = `${each.name}_${work.label.replaceAll(/\W+/g, '_')}`.toLowerCase();
     const writing =
       work.server && work.written === 'during' ? await writingAlone(arena, work, `${unique}_writing`) : undefined;
-    const outcomes = await playRounds(contestants, absent, work, options.rounds, (contestant, _work, round) => {
+    const outcomes = await playRounds(contestants, absent, options.rounds, (contestant, round) => {
       say(`${each.name} ${work.label}: ${contestant.name}, round ${round + 1} of ${options.rounds}`);
       return runOnce(arena, contestant, work, `${unique}_${contestant.name.replaceAll('-', '_')}_${round}`, writing);
     });

@@ -1,4 +1,3 @@
-import type { Work } from './cases/case.ts';
 import type { Contestant } from './contestants/contestant.ts';
 import type { Figures } from './measure/figures.ts';
 
@@ -11,7 +10,7 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** Plays one round of a contestant. @throws when not all of the work was done */
-export type PlayRound = (contestant: Contestant, work: Work, round: number) => Promise<Figures>;
+export type PlayRound = (contestant: Contestant, round: number) => Promise<Figures>;
 
 /**
  * Contestants take turns, and each round another begins, so that what the machine does meanwhile falls on all alike. A
@@ -23,7 +22,6 @@ export type PlayRound = (contestant: Contestant, work: Work, round: number) => P
 export async function playRounds(
   contestants: readonly Contestant[],
   absent: ReadonlyMap<Contestant, string>,
-  work: Work,
   rounds: number,
   play: PlayRound,
 ): Promise<ReadonlyMap<Contestant, Outcome>> {
@@ -35,7 +33,7 @@ export async function playRounds(
     for (const contestant of [...present.slice(turn), ...present.slice(0, turn)]) {
       if (failures.has(contestant)) continue;
       try {
-        figures.get(contestant)?.push(await play(contestant, work, round));
+        figures.get(contestant)?.push(await play(contestant, round));
       } catch (error) {
         if (contestant.role === 'relay') throw error;
         failures.set(contestant, error instanceof Error ? error.message : String(error));
