@@ -170,8 +170,10 @@ describe('a record batch', () => {
   test('has room enough in the bytes of its share', () => {
     fc.assert(
       fc.property(message, fc.integer({ min: 0, max: 100_000 }), (one, offsetDelta) => {
-        const buffer = Buffer.alloc(recordSize(one) + 10);
-        expect(new RecordWriter().write(buffer, 0, one, offsetDelta)).toBeLessThanOrEqual(recordSize(one));
+        const [ample, exact] = [3, 1].map((factor) => Buffer.alloc(factor * recordSize(one)));
+        const end = new RecordWriter().write(ample!, 0, one, offsetDelta);
+        expect(new RecordWriter().write(exact!, 0, one, offsetDelta)).toBe(end);
+        expect(exact!.subarray(0, end).equals(ample!.subarray(0, end))).toBe(true);
       }),
     );
   });
