@@ -198,9 +198,8 @@ export class StreamHub implements StreamUse {
 
   /** Stops the stream while a taker has no room, and lets it run else. */
   #balance(): void {
-    const full = this.#takers().some(({ state, outlet }) => state.name === 'streaming' && outlet.room.full);
     if (this.#stream === null) return;
-    if (!full) {
+    if (!this.#isFull()) {
       this.#stall.clear();
       this.#stream.resume();
       return;
@@ -212,6 +211,15 @@ export class StreamHub implements StreamUse {
         if (destination.outlet.room.full) this.#letGo(destination);
       }
     });
+  }
+
+  /** Whether a destination that streams has no room. Asked for with every transaction, so without making lists. */
+  #isFull(): boolean {
+    for (const destination of this.#destinations.values()) {
+      if (destination.takesStream && destination.state.name === 'streaming' && destination.outlet.room.full)
+        return true;
+    }
+    return false;
   }
 
   #letGo(destination: Destination): void {

@@ -220,6 +220,18 @@ describe('Telemetry', () => {
     expect(observed.lines.map(({ fields }) => fields.retryMs)).toEqual([undefined, 15_000, 30_000]);
   });
 
+  it('counts what was streamed, from scrape to scrape', async () => {
+    const observed = new Observed();
+    const counters = ['stream_transactions_total', 'stream_rows_total', 'stream_bytes_total'] as const;
+    const told = async () => (await Promise.all(counters.map((name) => observed.values(name)))).flat();
+    expect(await told()).toEqual(['0', '0', '0']);
+    observed.telemetry.streamed(1, 2, 30);
+    observed.telemetry.streamed(1, 3, 40);
+    expect(await told()).toEqual(['2', '5', '70']);
+    observed.telemetry.streamed(1, 1, 1);
+    expect(await told()).toEqual(['3', '6', '71']);
+  });
+
   it('knows whether the stream is open', async () => {
     const observed = new Observed();
     expect(await observed.values('stream_open')).toEqual(['0']);
