@@ -5,7 +5,7 @@ import { choice, duration, integer, section, size, text } from './scalars.ts';
 export const limitsSchema = section({
   memory: size({ min: '1MiB', max: '16GiB' })
     .describe(
-      'How many bytes of rows may be in memory, read or streamed and not yet acknowledged. The process needs about 100MiB beside it.',
+      'How many bytes of rows may be in memory, read or streamed and not yet acknowledged. The process needs about 130MiB beside it.',
     )
     .prefault('32MiB'),
   undeleted: integer(100, 1_000_000)
