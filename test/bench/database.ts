@@ -12,6 +12,8 @@ const SETTINGS = {
   // No checkpoint in the middle of a run; one is made before it.
   max_wal_size: '8GB',
   checkpoint_timeout: '1h',
+  // Those that stand still while rows are written must keep their stream, however long writing takes.
+  wal_sender_timeout: '10min',
 };
 
 /** How writers commit. */

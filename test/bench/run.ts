@@ -110,7 +110,8 @@ class Run {
       const arrivals = await this.#account();
       const server = work.server && contestant.does === 'all' ? await this.#serverCost(spent) : undefined;
       const { rows } = assignment;
-      return figuresOf({ rows, arrivals, samples, usage, beganAt, warmUpMs: work.warmUpMs, server, idle });
+      const rateOf = work.written === 'during' && !this.#isHeld ? 'whole' : 'middle';
+      return figuresOf({ rows, arrivals, samples, usage, beganAt, warmUpMs: work.warmUpMs, rateOf, server, idle });
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
       throw new Error(`${what}; what it printed last:\n${await running.output()}`, { cause: error });
@@ -118,6 +119,12 @@ class Run {
       await running.dispose();
       await trouble.end();
     }
+  }
+
+  /** Reading alone is measured without anybody beside it. */
+  get #isHeld(): boolean {
+    const { contestant, work } = this.#parts;
+    return work.held || contestant.does === 'reads';
   }
 
   async #prepare(): Promise<void> {
@@ -130,13 +137,12 @@ class Run {
   }
 
   async #perform(running: RunningContestant, startedAt: number): Promise<Performance> {
-    const { contestant, work, database, sink, assignment } = this.#parts;
+    const { work, database, sink, assignment } = this.#parts;
     const { rows } = assignment;
     const watch = () => watchUntil({ ...running, count: running.progress ?? (() => sink.count()) }, rows);
     if (work.written === 'before') return { samples: await watch(), beganAt: startedAt };
     await running.untilStreaming();
-    // Reading alone is measured without anybody beside it.
-    if (work.held || contestant.does === 'reads') {
+    if (this.#isHeld) {
       process.kill(running.pid, 'SIGSTOP');
       await work.write(database, rows);
       const beganAt = Date.now();

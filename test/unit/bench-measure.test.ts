@@ -13,6 +13,7 @@ const NOTHING: RunRecord = {
   usage: { cpuMicros: 0, peakRssMb: 0 },
   beganAt: 0,
   warmUpMs: 0,
+  rateOf: 'middle',
   server: undefined,
   idle: undefined,
 };
@@ -109,6 +110,12 @@ describe('figures', () => {
     expect(messagesPerSecond).toBe(10);
     expect(firstMs).toBe(50);
     expect(seconds).toBe(0.95);
+  });
+
+  it('take it from the first row written, where writers are beside it', () => {
+    const arrivals = new Arrivals(10);
+    for (let n = 1; n <= 10; n++) arrivals.add(idOf(n), Buffer.from('{"at":0}'), 1900 + n * 10);
+    expect(figuresOf({ ...NOTHING, arrivals, rateOf: 'whole' }).messagesPerSecond).toBe(5);
   });
 
   it('take it from the looks where times are not known', () => {

@@ -56,12 +56,14 @@ export interface RunRecord {
   /** When the work began: the process was started, or the first row was written. Milliseconds since 1970. */
   readonly beganAt: number;
   readonly warmUpMs: number;
+  /** `whole`: the rate is of all messages, from the beginning: who falls behind the writers must not seem faster for it. */
+  readonly rateOf: 'middle' | 'whole';
   readonly server: ServerCost | undefined;
   readonly idle: IdleCost | undefined;
 }
 
 /**
- * Rates and steady CPU are of the part between 10 and 90 % of the messages: without start-up, first connections and the
+ * Rates, unless they are of the whole, and steady CPU are of the part between 10 and 90 % of the messages: without start-up, first connections and the
  * last small batches.
  */
 export function figuresOf(record: RunRecord): Figures {
@@ -79,12 +81,14 @@ export function figuresOf(record: RunRecord): Figures {
   };
 }
 
-function paceOf({ rows, arrivals, samples, beganAt }: RunRecord) {
+function paceOf({ rows, arrivals, samples, beganAt, rateOf }: RunRecord) {
   const times = arrivals?.times() ?? new Float64Array();
   const when = (count: number) =>
     times.length > 0 ? (times[Math.max(1, Math.ceil(count)) - 1] ?? Number.NaN) : reachedAt(samples, count);
+  const whole = (rows * 1000) / (when(rows) - beganAt);
+  const middle = (rows * 0.8 * 1000) / (when(rows * 0.9) - when(rows * 0.1));
   return {
-    messagesPerSecond: (rows * 0.8 * 1000) / (when(rows * 0.9) - when(rows * 0.1)),
+    messagesPerSecond: rateOf === 'whole' ? whole : middle,
     seconds: (when(rows) - beganAt) / 1000,
     firstMs: when(1) - beganAt,
   };
