@@ -41,7 +41,7 @@ export class Gate {
 
   /** One crossing, in either direction. */
   cross(action: () => void): void {
-    if (this.#armed && ++this.#crossings === this.#trigger?.crossing) this.#trigger.action();
+    if (this.#armed && ++this.#crossings === this.#trigger?.crossing) this.#trigger.action(this);
     if (this.#shut) return;
     if (this.#waiting === null) action();
     else this.#waiting.push(action);
@@ -85,5 +85,6 @@ export class Gate {
 export interface Trigger {
   /** Counted from its start, from 1. */
   readonly crossing: number;
-  readonly action: () => void;
+  /** Given the gate, since the first crossing is made before anybody else has it. */
+  readonly action: (gate: Gate) => void;
 }

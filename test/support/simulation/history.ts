@@ -111,15 +111,15 @@ class History {
   async #relayWithEnd(end: RelayEnd, written: Promise<void>): Promise<RelayProcess | null> {
     const fate = { over: false };
     const reached = new Promise<void>((resolve) => {
-      const { gate } = this.#startRelay({
+      this.#startRelay({
         crossing: end.crossing,
-        action: () => {
+        action: (gate) => {
           fate.over = true;
           if (end.kind === 'kill') gate.close();
           if (end.kind === 'freeze') gate.freeze();
           resolve();
         },
-      }).process;
+      });
     });
     const process = this.#process;
     await Promise.race([reached, written]);
