@@ -285,8 +285,16 @@ class History {
       ...judged,
       duplicates: mayRepeat ? [] : judged.duplicates,
       leftInTable: this.#database.table.size,
-      stragglers: disasters.includes('hole') ? 0 : this.#stragglers,
+      stragglers: disasters.some(bringsRowsBack) ? 0 : this.#stragglers,
       stuck,
     };
   }
+}
+
+/**
+ * Whether the audit may rightly find rows: those that the publication left out; those whose deletion a crash took back,
+ * before the stream is known to have ended with it. (With a failover the term ends at once.)
+ */
+function bringsRowsBack(disaster: Disaster): boolean {
+  return disaster === 'hole' || disaster === 'crash';
 }
