@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { play } from '../support/simulation/history.ts';
-import { historiesToPlay, plans } from '../support/simulation/plan.ts';
+import { historiesSeed, historiesToPlay, plans } from '../support/simulation/plan.ts';
 import { FINE } from '../support/simulation/truth.ts';
 
 /** How many crossings of its border a relay makes at most before it is killed: past the first handover, as a rule. */
@@ -17,6 +17,6 @@ it('a relay may be killed at any crossing of its border, one after the other', a
         expect({ crossing, ...(await play(killed)) }).toEqual({ crossing, ...FINE });
       }
     }),
-    { numRuns: RUNS, endOnFailure: true, seed: Number(process.env.HISTORIES_SEED ?? 1) },
+    { numRuns: RUNS, endOnFailure: true, seed: historiesSeed() },
   );
 }, 600_000);

@@ -292,9 +292,9 @@ class History {
 }
 
 /**
- * Whether the audit may rightly find rows: those that the publication left out; those whose deletion a crash or a failover
- * took back, before the stream is known to be over.
+ * Whether the audit may rightly find rows: those that the publication left out; those whose deletion a crash took back,
+ * before the stream is known to have ended with it. With a failover the term ends at once.
  */
 function bringsRowsBack(disaster: Disaster): boolean {
-  return disaster === 'hole' || disaster === 'crash' || disaster === 'failover';
+  return disaster === 'hole' || disaster === 'crash';
 }

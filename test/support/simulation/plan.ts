@@ -180,3 +180,8 @@ export function historiesToPlay(): number {
   const { HISTORIES, CI } = process.env;
   return Number(HISTORIES ?? (CI === 'true' ? 10_000 : 500));
 }
+
+/** The seed that histories are drawn by: fixed, so that a failure is of the change; `HISTORIES_SEED` draws others. */
+export function historiesSeed(): number {
+  return Number(process.env.HISTORIES_SEED ?? 1);
+}
