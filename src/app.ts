@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { probeEndpoints } from './admin/probes.ts';
 import { AdminServer } from './admin/server.ts';
 import { LagMonitor } from './app/lag-monitor.ts';
 import { readDestinations, statusReport } from './app/status-report.ts';
@@ -78,7 +79,7 @@ export class App {
     if (config.capture.mode !== 'polling') metrics.set('wal_budget_bytes', {}, config.capture.walBudget);
     this.#telemetry = new Telemetry(metrics, log);
     this.#telemetry.watch(() => (this.#relay === null ? [] : readDestinations(this.#relay)));
-    this.#admin = new AdminServer(config.admin, { metrics, status: () => this.status(), log });
+    this.#admin = new AdminServer(config.admin, probeEndpoints({ metrics, status: () => this.status() }), log);
   }
 
   /** The port of `/metrics` and the others, once {@link run} has opened it. */

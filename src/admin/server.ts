@@ -2,48 +2,39 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { describeError, RelayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { StatusReport } from '../core/status.ts';
-import { liveness, readiness, type Verdict } from './health.ts';
+import { refusal } from './access.ts';
+import { type Answer, BadRequest, type Endpoint, type LiveAnswer, textAnswer } from './http.ts';
+import { adminRequest, sendAnswer, sendLive } from './exchange.ts';
 
-/** Where the server listens. */
+/** Where the server listens, and whom it answers. */
 export interface AdminOptions {
   readonly host: string;
   /** 0: any free one; {@link AdminServer.port} tells which. */
   readonly port: number;
+  /** The bearer token that is asked for; null: none. @default none */
+  readonly token?: () => string | null;
 }
 
-/** What the server tells. */
-export interface AdminSources {
-  /** Prometheus' text format, and its media type. */
-  readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  readonly status: () => StatusReport;
-  readonly log: Log;
-}
-
-interface Answer {
-  readonly code: number;
-  readonly contentType: string;
-  readonly body: string;
-}
-
-type Handler = () => Answer | Promise<Answer>;
-
-const TEXT = 'text/plain; charset=utf-8';
 const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 8192;
 const MAX_CONNECTIONS = 100;
 
-/** The port for operators and probes: `/metrics`, `/healthz`, `/readyz`, `/status`. It tells, and changes nothing. */
+/** The port for operators and probes: answers by {@link Endpoint}s, those who may ask. */
 export class AdminServer {
   readonly #server: Server;
   readonly #options: AdminOptions;
-  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #endpoints = new Map<string, Map<string, Endpoint>>();
   readonly #log: Log;
+  /** Ends what would go on by itself. */
+  readonly #closing = new AbortController();
 
-  constructor(options: AdminOptions, sources: AdminSources) {
+  constructor(options: AdminOptions, endpoints: readonly Endpoint[], log: Log) {
     this.#options = options;
-    this.#handlers = handlers(sources);
-    this.#log = sources.log;
+    this.#log = log;
+    for (const endpoint of endpoints) {
+      const methods = this.#endpoints.get(endpoint.path) ?? new Map<string, Endpoint>();
+      this.#endpoints.set(endpoint.path, methods.set(endpoint.method, endpoint));
+    }
     this.#server = createServer(
       { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
       (request, response) => void this.#serve(request, response),
@@ -77,6 +68,7 @@ export class AdminServer {
 
   /** Stops listening; requests that are not answered within `deadlineMs` are cut off. Idempotent. */
   async close(deadlineMs: number): Promise<void> {
+    this.#closing.abort();
     if (!this.#server.listening) return;
     const cutOff = setTimeout(() => this.#server.closeAllConnections(), deadlineMs);
     await new Promise<void>((resolve) => {
@@ -85,47 +77,34 @@ export class AdminServer {
     clearTimeout(cutOff);
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const answer = await this.#answer(request);
-    response.writeHead(answer.code, {
-      'content-type': answer.contentType,
-      'content-length': Buffer.byteLength(answer.body),
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      ...(answer.code === 405 ? { allow: 'GET, HEAD' } : {}),
-    });
-    response.end(request.method === 'HEAD' ? undefined : answer.body);
+  async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await this.#answer(message, response);
+    if ('live' in answer) await sendLive(answer, message, response, this.#closing.signal);
+    else sendAnswer(answer, message, response);
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
-    const [path = '/'] = (request.url ?? '/').split('?', 1);
-    const handler = this.#handlers.get(path);
-    if (handler === undefined) return text(404, `not found; there are ${[...this.#handlers.keys()].join(', ')}`);
-    if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET and HEAD');
+  async #answer(message: IncomingMessage, response: ServerResponse): Promise<Answer | LiveAnswer> {
+    const request = adminRequest(message, response, this.#closing.signal);
+    const methods = this.#endpoints.get(request.path);
+    if (methods === undefined) return textAnswer(404, `not found; there are ${[...this.#endpoints.keys()].join(', ')}`);
+    const endpoint = methods.get(message.method === 'HEAD' ? 'GET' : (message.method ?? ''));
+    if (endpoint === undefined) {
+      const allowed = [...methods.keys()].flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method]));
+      return textAnswer(405, `only ${allowed.join(', ')}`, { allow: allowed.join(', ') });
+    }
     try {
-      return await handler();
+      const { host, token = noToken } = this.#options;
+      return refusal(endpoint.access, message.headers, { host, token }) ?? (await endpoint.answer(request));
     } catch (error) {
-      this.#log.error({ error, path }, 'a request to the admin port failed');
-      return text(500, describeError(error));
+      if (error instanceof BadRequest) return textAnswer(error.code, error.message);
+      this.#log.error({ error, path: request.path }, 'a request to the admin port failed');
+      return textAnswer(500, describeError(error));
     }
   }
 }
 
-function handlers({ metrics, status }: AdminSources): ReadonlyMap<string, Handler> {
-  const probe = (judge: (report: StatusReport) => Verdict) => (): Answer => {
-    const { ok, reason } = judge(status());
-    return text(ok ? 200 : 503, reason);
-  };
-  return new Map<string, Handler>([
-    ['/metrics', async () => ({ code: 200, contentType: metrics.contentType, body: await metrics.text() })],
-    ['/healthz', probe(liveness)],
-    ['/readyz', probe(readiness)],
-    ['/status', () => ({ code: 200, contentType: 'application/json', body: `${JSON.stringify(status(), null, 2)}\n` })],
-  ]);
-}
-
-function text(code: number, line: string): Answer {
-  return { code, contentType: TEXT, body: `${line}\n` };
+function noToken(): null {
+  return null;
 }
 
 function listenError(host: string, port: number, cause: unknown): RelayError {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { probeEndpoints } from '../../src/admin/probes.ts';
 import { AdminServer } from '../../src/admin/server.ts';
 import type { StatusReport } from '../../src/core/status.ts';
 import { createLogger } from '../../src/observe/logger.ts';
@@ -117,7 +118,11 @@ describe('the command line', () => {
     let report: StatusReport = REPORT;
     const admin = new AdminServer(
       { host: '127.0.0.1', port: 0 },
-      { metrics: { contentType: 'text/plain', text: () => Promise.resolve('') }, status: () => report, log: silent },
+      probeEndpoints({
+        metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+        status: () => report,
+      }),
+      silent,
     );
 
     beforeAll(() => admin.listen());

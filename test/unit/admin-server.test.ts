@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { liveness, readiness } from '../../src/admin/health.ts';
-import { AdminServer, type AdminSources } from '../../src/admin/server.ts';
+import { probeEndpoints, type ProbeSources } from '../../src/admin/probes.ts';
+import { AdminServer } from '../../src/admin/server.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { DestinationStateName, DestinationStatus, StatusReport } from '../../src/core/status.ts';
 
@@ -62,9 +63,13 @@ describe('the admin server', () => {
   const servers: AdminServer[] = [];
   afterEach(() => Promise.all(servers.splice(0).map((server) => server.close(0))));
 
-  const start = async (sources: Partial<AdminSources> = {}, port = 0): Promise<AdminServer> => {
+  const start = async (sources: Partial<ProbeSources> = {}, port = 0): Promise<AdminServer> => {
     const metrics = { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: () => Promise.resolve('m 1\n') };
-    const server = new AdminServer({ host: '127.0.0.1', port }, { metrics, status: report, log: SILENT, ...sources });
+    const server = new AdminServer(
+      { host: '127.0.0.1', port },
+      probeEndpoints({ metrics, status: report, ...sources }),
+      SILENT,
+    );
     servers.push(server);
     await server.listen();
     return server;
