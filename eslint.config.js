@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/', '.cache/'] },
+  { ignores: ['**/dist/', 'node_modules/', 'docs/.vitepress/cache/', 'coverage/', '.cache/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
