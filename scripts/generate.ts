@@ -1,6 +1,7 @@
 /** Writes the files that are made from the source; with `--check` only tells which of them are out of date. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { dashboardFile } from './generate/dashboard-file.ts';
 import { errorsPage } from './generate/errors-page.ts';
 import { metricsPage } from './generate/metrics-page.ts';
 import { optionsPage } from './generate/options-page.ts';
@@ -11,6 +12,7 @@ const GENERATED: readonly { readonly path: string; readonly make: (path: string)
   { path: 'docs/options.md', make: optionsPage },
   { path: 'docs/errors.md', make: errorsPage },
   { path: 'docs/metrics.md', make: metricsPage },
+  { path: 'helm/outbox-relay/dashboards/outbox-relay.json', make: dashboardFile },
 ];
 
 const onlyCheck = process.argv.includes('--check');
