@@ -17,6 +17,7 @@ import { pause } from './core/pause.ts';
 import type { InstanceRole, SlotSample, StatusReport } from './core/status.ts';
 import type { OutboxTable } from './core/table.ts';
 import { standForElection, type Term } from './leader/election.ts';
+import { instanceName } from './leader/instances.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Telemetry } from './observe/telemetry.ts';
 import { closeConnection, connectSql, type PostgresOptions } from './postgres/connection.ts';
@@ -34,6 +35,8 @@ export interface AppOptions {
   readonly version: string;
 }
 
+/** Names this instance, for people. */
+const HOLDER = `${hostname()} ${process.pid}`;
 const CLOSE_DEADLINE_MS = 1_000;
 const START_RETRY = { baseMs: 500, maxMs: 5_000 };
 /** After a term that could not begin, so that another instance may try. */
@@ -59,6 +62,7 @@ export class App {
   readonly #telemetry: Telemetry;
   readonly #admin: AdminServer;
   readonly #startedAt = Date.now();
+  readonly #instance: string;
   /** Aborted with the error that ends the process: what only an operator can mend, met at the start. */
   readonly #fatal = new AbortController();
   readonly #connected = new Set<string>();
@@ -75,6 +79,7 @@ export class App {
     this.#options = options;
     const { config, log, version } = options;
     this.#postgres = { ...config.postgres, admission: this.#primaries };
+    this.#instance = instanceName(config.postgres.applicationName, HOLDER);
     const metrics = new Metrics({ version, node: process.version });
     if (config.capture.mode !== 'polling') metrics.set('wal_budget_bytes', {}, config.capture.walBudget);
     this.#telemetry = new Telemetry(metrics, log);
@@ -89,13 +94,17 @@ export class App {
 
   /** What `/status` tells. */
   status(): StatusReport {
+    const { config, version } = this.#options;
     return statusReport({
-      version: this.#options.version,
+      version,
+      instance: this.#instance,
+      captureMode: config.capture.mode,
+      walBudgetBytes: config.capture.mode === 'polling' ? null : config.capture.walBudget,
       startedAt: this.#startedAt,
       role: this.#role,
       roleSince: this.#roleSince,
       destinations: this.#relay === null ? [] : readDestinations(this.#relay),
-      journal: this.#telemetry.journal,
+      telemetry: this.#telemetry,
       heartbeatAgeSeconds: this.#monitor?.heartbeatAgeSeconds ?? null,
     });
   }
@@ -115,7 +124,7 @@ export class App {
       const table = await this.#firstLook(ending);
       if (table === null) return;
       await loadClients(Object.values(config.destinations));
-      this.#monitor = new LagMonitor(this.#postgres, table, this.#telemetry, () => this.#slotSample);
+      this.#monitor = new LagMonitor(this.#postgres, table, config.shard, this.#telemetry, () => this.#slotSample);
       this.#monitor.start();
       await this.#stand(ending, kill);
       this.#fatal.signal.throwIfAborted();
@@ -159,7 +168,7 @@ export class App {
         postgres: this.#postgres,
         table: { schema, name },
         shard: config.shard,
-        holder: `${hostname()} ${process.pid}`,
+        holder: HOLDER,
         leaseMs: config.leader.lease,
       },
       {

@@ -1,6 +1,8 @@
 import { RelayError } from '../core/errors.ts';
 import type { SlotSample } from '../core/status.ts';
 import type { OutboxTable } from '../core/table.ts';
+import { sampleInstances } from '../leader/instances.ts';
+import type { LeaseKey } from '../leader/lease.ts';
 import type { Telemetry } from '../observe/telemetry.ts';
 import type { PostgresOptions } from '../postgres/connection.ts';
 import { postgresError } from '../postgres/error.ts';
@@ -12,7 +14,7 @@ const INTERVAL_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 4_000;
 
 /**
- * Looks at the table every few seconds, on a session of its own, and tells the lag: whether this instance leads or
+ * Looks at the table every few seconds, on a session of its own, and tells the lag and who stands for election: whether this instance leads or
  * stands by, and above all while nothing is published.
  */
 export class LagMonitor {
@@ -20,12 +22,19 @@ export class LagMonitor {
   readonly #table: OutboxTable;
   readonly #telemetry: Telemetry;
   readonly #slot: () => SlotSample | null;
+  readonly #lease: LeaseKey;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #beatAt = performance.now();
 
   /** @param slot of the stream that runs or is being opened, as it was last seen; null while there is none */
-  constructor(postgres: PostgresOptions, table: OutboxTable, telemetry: Telemetry, slot: () => SlotSample | null) {
+  constructor(
+    postgres: PostgresOptions,
+    table: OutboxTable,
+    shard: number,
+    telemetry: Telemetry,
+    slot: () => SlotSample | null,
+  ) {
     this.#session = new SqlSession(postgres, {
       role: 'lag',
       settings: IN_ORDER_SETTINGS,
@@ -34,6 +43,7 @@ export class LagMonitor {
     this.#table = table;
     this.#telemetry = telemetry;
     this.#slot = slot;
+    this.#lease = { table, shard };
   }
 
   /** How long ago the monitor came round, in seconds. */
@@ -56,15 +66,24 @@ export class LagMonitor {
 
   async #look(): Promise<void> {
     try {
-      const { oldestAgeSeconds, waitingRows, capped } = await sampleLag(this.#session, this.#table);
+      const { oldestAgeSeconds, waitingRows, parkedRows, capped } = await sampleLag(this.#session, this.#table);
       this.#telemetry.lagSampled({
         oldestUnpublishedSeconds: waitingRows === 0 ? 0 : oldestAgeSeconds,
         waitingRows,
         waitingRowsCapped: capped,
+        parkedRows,
         slot: this.#slot(),
       });
     } catch (error) {
       this.#telemetry.lagUnknown(error instanceof RelayError ? error : postgresError(error, 'sampling the lag'));
+      this.#telemetry.instancesSampled(null);
+      return;
+    }
+    try {
+      this.#telemetry.instancesSampled(await sampleInstances(this.#session, this.#lease));
+    } catch (error) {
+      this.#telemetry.instancesSampled(null);
+      this.#telemetry.failed(error instanceof RelayError ? error : postgresError(error, 'looking at the instances'));
     }
   }
 }

@@ -1,6 +1,6 @@
-import type { InstanceRole, StatusReport } from '../core/status.ts';
-import type { Journal } from '../observe/journal.ts';
-import type { DestinationReading } from '../observe/telemetry.ts';
+import type { InstanceRole, StatusFacts, StatusReport } from '../core/status.ts';
+import { summarize } from '../core/status-summary.ts';
+import type { DestinationReading, Telemetry } from '../observe/telemetry.ts';
 import { circuitOf } from '../relay/circuit.ts';
 import type { Relay } from '../relay/relay.ts';
 
@@ -18,34 +18,39 @@ export function readDestinations(relay: Relay): readonly DestinationReading[] {
   }));
 }
 
-/** What the report is made of beside the journal. */
+/** What the report is made of beside what the telemetry remembers. */
 export interface ReportSources {
   readonly version: string;
+  readonly instance: string;
+  readonly captureMode: StatusFacts['captureMode'];
+  readonly walBudgetBytes: number | null;
   readonly startedAt: number;
   readonly role: InstanceRole;
   readonly roleSince: number;
   readonly destinations: readonly DestinationReading[];
-  readonly journal: Journal;
+  readonly telemetry: Telemetry;
   readonly heartbeatAgeSeconds: number | null;
 }
 
 /** Composes what `/status` tells. */
-export function statusReport(sources: ReportSources): StatusReport {
-  const { version, startedAt, role, roleSince, journal, heartbeatAgeSeconds } = sources;
+export function statusReport({ telemetry, startedAt, roleSince, destinations, ...told }: ReportSources): StatusReport {
+  const { journal } = telemetry;
   const started = new Date(startedAt).toISOString();
-  return {
-    version,
+  const facts: StatusFacts = {
+    ...told,
     startedAt: started,
     uptimeSeconds: (Date.now() - startedAt) / 1000,
-    role,
     roleSince: new Date(roleSince).toISOString(),
     stream: journal.stream,
-    destinations: sources.destinations.map((reading) => ({
+    destinations: destinations.map((reading) => ({
       ...(journal.lastTransition(reading.name) ?? { since: started, reason: null, error: null }),
       ...reading,
+      ...telemetry.throughput(reading.name),
     })),
     lag: journal.lag,
+    lagAgeSeconds: journal.lagAgeSeconds,
+    instances: journal.instances,
     lastErrors: journal.lastErrors,
-    heartbeatAgeSeconds,
   };
+  return { summary: summarize(facts), ...facts };
 }

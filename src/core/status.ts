@@ -23,6 +23,8 @@ export interface LagSample {
   readonly waitingRows: number;
   /** There are at least `waitingRows`: counting stopped there. */
   readonly waitingRowsCapped: boolean;
+  /** Rows that are set aside, of all destinations; counted only so far. */
+  readonly parkedRows: number;
   /** The slot of the stream that runs or is being opened; null while there is none. */
   readonly slot: SlotSample | null;
 }
@@ -94,8 +96,15 @@ export interface ReportedError {
   readonly remedy: string;
 }
 
+/** What a destination has published since the process began, as `published_total` tells it. */
+export interface Throughput {
+  readonly publishedRows: number;
+  /** Over the last ten seconds or so; null when the process is younger than that. */
+  readonly rowsPerSecond: number | null;
+}
+
 /** One destination's part of the report. */
-export interface DestinationStatus extends DestinationGauges {
+export interface DestinationStatus extends DestinationGauges, Throughput {
   readonly name: string;
   /** When the state was entered. */
   readonly since: string;
@@ -117,9 +126,49 @@ export interface StreamStatus {
   readonly waitsFor: BlockingTransaction | null;
 }
 
-/** The whole report. */
-export interface StatusReport {
+/** An instance that stands for election. */
+export interface InstanceSample {
+  /** As it calls itself: host name and process id; null when this role may not see it (`pg_read_all_stats`). */
+  readonly name: string | null;
+  /** The address that it connects to Postgres from; null for a socket, or when it may not be seen. */
+  readonly address: string | null;
+  readonly leads: boolean;
+  /** When it connected; null when it may not be seen. */
+  readonly since: string | null;
+}
+
+/** How urgent something is, the least first. `working`: not as it should stay, and on its way there. */
+export const SEVERITIES = ['ok', 'working', 'warning', 'critical'] as const;
+
+export type Severity = (typeof SEVERITIES)[number];
+
+/** One thing to be said about the state. */
+export interface StatusReason {
+  readonly severity: Severity;
+  readonly text: string;
+  /** The destination that it is about; null: the instance. */
+  readonly destination: string | null;
+  readonly code: ErrorCode | null;
+  /** What to do about it; null where there is nothing to do. */
+  readonly remedy: string | null;
+  readonly since: string | null;
+}
+
+/** The state in a few words, and why. */
+export interface StatusSummary {
+  readonly severity: Severity;
+  readonly title: string;
+  /** The most urgent first. */
+  readonly reasons: readonly StatusReason[];
+}
+
+/** The facts of the report; {@link StatusReport} sums them up. */
+export interface StatusFacts {
   readonly version: string;
+  /** This instance, as others see it: host name and process id. */
+  readonly instance: string;
+  /** How rows are found, as it is configured (`capture.mode`). */
+  readonly captureMode: 'auto' | 'replication' | 'polling';
   readonly startedAt: string;
   readonly uptimeSeconds: number;
   readonly role: InstanceRole;
@@ -129,8 +178,19 @@ export interface StatusReport {
   readonly destinations: readonly DestinationStatus[];
   /** The last successful look; null before the first. */
   readonly lag: (LagSample & { readonly sampledAt: string }) | null;
+  /** Since that look, in seconds; null before the first. */
+  readonly lagAgeSeconds: number | null;
+  /** How much log the slot may retain before the stream is closed, in bytes; null when there never is one. */
+  readonly walBudgetBytes: number | null;
+  /** Those that stand for election at this outbox and shard; null while that is not known. */
+  readonly instances: readonly InstanceSample[] | null;
   /** The latest errors, newest first. */
   readonly lastErrors: readonly (ReportedError & { readonly destination: string | null })[];
   /** Seconds since the relay's housekeeping last came round; null before it began. */
   readonly heartbeatAgeSeconds: number | null;
+}
+
+/** The whole report. */
+export interface StatusReport extends StatusFacts {
+  readonly summary: StatusSummary;
 }

@@ -12,7 +12,8 @@ import {
 } from '../postgres/connection.ts';
 import { withinDeadline } from '../postgres/deadline.ts';
 import { postgresError } from '../postgres/error.ts';
-import { beginEpoch, renew, tryLock, type LeaseKey } from './lease.ts';
+import { announce, beginEpoch, renew, tryLock, type LeaseKey } from './lease.ts';
+import { candidateRole } from './instances.ts';
 import { Tenure } from './tenure.ts';
 
 /** How an instance stands for election. */
@@ -96,12 +97,14 @@ async function elect(
   signal: AbortSignal,
 ): Promise<Elected | undefined> {
   const timeouts = { idle_session_timeout: String(options.leaseMs), statement_timeout: String(options.leaseMs) };
-  const client = await connectSql(options.postgres, 'leader', timeouts, signal);
+  const { postgres, holder } = options;
+  const client = await connectSql(postgres, candidateRole(postgres.applicationName, holder), timeouts, signal);
   try {
+    await withinDeadline(client, options.leaseMs, announce(client, options));
     for (let told = false; !signal.aborted; told = true) {
       if (await withinDeadline(client, options.leaseMs, tryLock(client, options))) {
         const tenure = new Tenure(options.leaseMs, performance.now());
-        const epoch = await withinDeadline(client, options.leaseMs, beginEpoch(client, options, options.holder));
+        const epoch = await withinDeadline(client, options.leaseMs, beginEpoch(client, options, holder));
         return { client, epoch, tenure };
       }
       if (!told) observer.waiting();

@@ -11,12 +11,26 @@ export interface LeaseKey {
  * Tries to take the leader lock: a session-level advisory lock, which Postgres frees when the session ends, however it
  * ends. Returns whether this session has it now.
  */
-export async function tryLock(client: pg.Client, { table, shard }: LeaseKey): Promise<boolean> {
+export async function tryLock(client: pg.Client, key: LeaseKey): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>(
     `SELECT pg_try_advisory_lock(hashtext($1), $2::int) AS locked`,
-    [`outbox-relay ${quoteTable(table)}`, shard],
+    lockKeys(key).leader,
   );
   return rows[0]?.locked === true;
+}
+
+/**
+ * Shows that this session stands for election: a shared lock that nobody waits for, and that goes with the session. Who
+ * stands is told by it ({@link sampleInstances}); nothing else depends on it.
+ */
+export async function announce(client: pg.Client, key: LeaseKey): Promise<void> {
+  await client.query('SELECT pg_try_advisory_lock_shared(hashtext($1), $2::int)', lockKeys(key).candidates);
+}
+
+/** The two advisory locks of an outbox: of the leader, and of all who would lead. */
+export function lockKeys({ table, shard }: LeaseKey): Record<'leader' | 'candidates', [name: string, shard: number]> {
+  const name = quoteTable(table);
+  return { leader: [`outbox-relay ${name}`, shard], candidates: [`outbox-relay candidates ${name}`, shard] };
 }
 
 /**

@@ -13,6 +13,7 @@ export class DestinationTelemetry {
   readonly #batchRows: HistogramSeries;
   readonly #passSeconds: HistogramSeries;
   readonly #passRows: HistogramSeries;
+  #publishedRows = 0;
 
   constructor(destination: string, reporter: Reporter) {
     const { metrics } = reporter;
@@ -28,6 +29,11 @@ export class DestinationTelemetry {
     metrics.count('published_total', { destination, lane: 'stream' }, 0);
     metrics.count('published_total', { destination, lane: 'table' }, 0);
     metrics.count('circuit_opened_total', { destination }, 0);
+  }
+
+  /** Rows published since the process began: the sum of `published_total` over the lanes. */
+  get publishedRows(): number {
+    return this.#publishedRows;
   }
 
   /** A session with the broker is open. */
@@ -74,6 +80,7 @@ export class DestinationTelemetry {
       // The clocks of two machines: what seems to come from the future took no time.
       if (!Number.isNaN(since)) this.#endToEnd[lane].observe(Math.max(0, now - since) / 1000);
     }
+    this.#publishedRows += rows.length;
     this.#batchRows.observe(rows.length);
     this.#published('stream', streamed);
     this.#published('table', rows.length - streamed);

@@ -19,6 +19,7 @@ export class Journal {
   #stream: StatusReport['stream'] = { open: false, slot: null, since: null, error: null, waitsFor: null };
   #lag: StatusReport['lag'] = null;
   #lagAt: number | null = null;
+  #instances: StatusReport['instances'] = null;
 
   /** @param now milliseconds since 1970 */
   constructor(now: () => number) {
@@ -42,6 +43,11 @@ export class Journal {
   /** Of the last successful look at the lag; null before the first. */
   get lagAgeSeconds(): number | null {
     return this.#lagAt === null ? null : Math.max(0, this.#now() - this.#lagAt) / 1000;
+  }
+
+  /** Who stands for election, as it was last seen; null when it could not be. */
+  get instances(): StatusReport['instances'] {
+    return this.#instances;
   }
 
   /** How a destination came to its present state; null before its first transition. */
@@ -81,6 +87,10 @@ export class Journal {
   lagSampled(sample: LagSample): void {
     this.#lagAt = this.#now();
     this.#lag = { ...sample, sampledAt: this.#time() };
+  }
+
+  instancesSampled(instances: StatusReport['instances']): void {
+    this.#instances = instances;
   }
 
   #report({ code, message, remedy }: RelayError): ReportedError {

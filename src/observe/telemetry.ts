@@ -4,11 +4,14 @@ import {
   CIRCUIT_STATES,
   DESTINATION_STATES,
   type DestinationGauges,
+  type InstanceSample,
   type LagSample,
   type SlotSample,
   type SlotWait,
+  type Throughput,
 } from '../core/status.ts';
 import { DestinationTelemetry } from './destination-telemetry.ts';
+import { History } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { Metrics } from './metrics.ts';
 import { Reporter } from './reporter.ts';
@@ -25,6 +28,8 @@ const NO_LABELS = {};
  */
 export class Telemetry {
   readonly #reporter: Reporter;
+  /** The last hour, a point for each look at the lag. */
+  readonly history: History;
   readonly #destinations = new Map<string, DestinationTelemetry>();
   #read: () => readonly DestinationReading[] = () => [];
   /** Since the last scrape. Summed up here, since the library takes a microsecond a call, and there is one a transaction. */
@@ -50,6 +55,7 @@ export class Telemetry {
   /** @param now milliseconds since 1970 */
   constructor(metrics: Metrics, log: Log, now: () => number = Date.now) {
     this.#reporter = new Reporter(metrics, log, now);
+    this.history = new History(now);
     metrics.set('leader', NO_LABELS, 0);
     metrics.set('stream_open', NO_LABELS, 0);
     metrics.count('wal_guard_trips_total', NO_LABELS, 0);
@@ -76,6 +82,12 @@ export class Telemetry {
   /** From now on, what the destinations hold is read by this at each scrape: nothing, while this instance does not lead. */
   watch(read: () => readonly DestinationReading[]): void {
     this.#read = read;
+  }
+
+  /** What a destination has published since the process began, and lately. */
+  throughput(destination: string): Throughput {
+    const publishedRows = this.#destinations.get(destination)?.publishedRows ?? 0;
+    return { publishedRows, rowsPerSecond: this.history.rate(destination, publishedRows) };
   }
 
   leader(leads: boolean): void {
@@ -156,15 +168,31 @@ export class Telemetry {
   /** A look at the table. */
   lagSampled(sample: LagSample): void {
     this.journal.lagSampled(sample);
+    this.#remember(sample);
     this.#setOrClear('oldest_unpublished_seconds', sample.oldestUnpublishedSeconds);
     this.#setOrClear('waiting_rows', sample.waitingRows);
     this.#setOrClear('waiting_rows_capped', sample.waitingRowsCapped ? 1 : 0);
   }
 
+  /** Who stands for election; null when that could not be seen. */
+  instancesSampled(instances: readonly InstanceSample[] | null): void {
+    this.journal.instancesSampled(instances);
+  }
+
   /** The look failed: what the last one told may no longer be so, and is told no longer; only its age is. */
   lagUnknown(error: RelayError): void {
     for (const gauge of LAG_GAUGES) this.#metrics.clear(gauge);
+    this.#remember(null);
     this.#reporter.failed(error, 'the lag cannot be measured');
+  }
+
+  #remember(sample: LagSample | null): void {
+    this.history.add({
+      lagSeconds: sample?.oldestUnpublishedSeconds ?? null,
+      waitingRows: sample?.waitingRows ?? null,
+      retainedBytes: sample?.slot?.retainedBytes ?? null,
+      published: new Map([...this.#destinations].map(([name, { publishedRows }]) => [name, publishedRows])),
+    });
   }
 
   #streamClosed(error: RelayError): void {

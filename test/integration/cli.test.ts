@@ -13,6 +13,7 @@ import { outboxRelay } from '../support/cli.ts';
 import { connectAdmin } from '../support/outbox.ts';
 import { describeWithService, freshDatabase, uniqueName } from '../support/service.ts';
 import { freePort } from '../support/services/ports.ts';
+import { destinationStatus, statusReport } from '../support/status-report.ts';
 
 interface ReportedFinding {
   readonly status: string;
@@ -22,32 +23,18 @@ interface ReportedFinding {
 
 const silent = createLogger({ level: 'silent' });
 
-const REPORT: StatusReport = {
-  version: '1.2.3',
-  startedAt: '2026-01-01T00:00:00.000Z',
-  uptimeSeconds: 60,
-  role: 'leader',
-  roleSince: '2026-01-01T00:00:01.000Z',
-  stream: { open: true, slot: 'outbox_relay_0_1', since: '2026-01-01T00:00:02.000Z', error: null, waitsFor: null },
+const REPORT = statusReport({
   destinations: [
-    {
-      name: 'kafka',
-      state: 'streaming',
-      circuit: 'closed',
+    destinationStatus({
       inFlightMessages: 7,
       inFlightBytes: 700,
       undeletedRows: 2,
-      heldBytes: 0,
       parkedRows: 1,
-      since: '2026-01-01T00:00:03.000Z',
-      reason: null,
-      error: null,
-    },
+      rowsPerSecond: 12.5,
+    }),
   ],
   lag: null,
-  lastErrors: [],
-  heartbeatAgeSeconds: 1,
-};
+});
 
 const folder = { path: '' };
 

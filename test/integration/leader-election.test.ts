@@ -2,6 +2,8 @@ import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { RelayError } from '../../src/core/errors.ts';
 import { standForElection, type ElectionOptions, type Term } from '../../src/leader/election.ts';
+import { instanceName, sampleInstances } from '../../src/leader/instances.ts';
+import { SqlSession } from '../../src/postgres/session.ts';
 import { connectAdmin, createOutbox, postgresOptions } from '../support/outbox.ts';
 import { describeWithService, freshDatabase, uniqueName } from '../support/service.ts';
 import { TcpProxy } from '../support/services/tcp-proxy.ts';
@@ -76,8 +78,8 @@ describeWithService('postgres', 'leader election', () => {
   }
 
   const endSessions = (application: string) =>
-    admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [
-      `${application} leader`,
+    admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE $1', [
+      `${application} leader %`,
     ]);
 
   it('elects one; the other waits, and takes over with a later epoch when the first stops', async () => {
@@ -115,6 +117,33 @@ describeWithService('postgres', 'leader election', () => {
       await proxy.dispose();
     }
   }, 30_000);
+
+  it('shows who leads and who waits, by their names, of one shard', async () => {
+    const session = new SqlSession(options.postgres, { role: 'test' });
+    const { table, shard } = options;
+    const seen = async (): Promise<string[]> =>
+      (await sampleInstances(session, { table, shard })).map(
+        ({ name, leads }) => `${name} ${leads ? 'leads' : 'waits'}`,
+      );
+    try {
+      expect(await seen()).toEqual([]);
+      const first = stand({ holder: `first ${'x'.repeat(99)} 17` });
+      await first.elected.promise;
+      const second = stand({ holder: 'zweite Größe 18' });
+      await Promise.all([second.waits.promise, stand({ shard: 1, holder: 'elsewhere 19' }).elected.promise]);
+      const { applicationName } = options.postgres;
+      expect(await seen()).toEqual([
+        `${instanceName(applicationName, `first ${'x'.repeat(99)} 17`)} leads`,
+        'zweite Gr??e 18 waits',
+      ]);
+      expect((await seen())[0]).toMatch(/^x+ 17 leads$/);
+      await first.stop();
+      await second.elected.promise;
+      expect(await seen()).toEqual(['zweite Gr??e 18 leads']);
+    } finally {
+      await session.close();
+    }
+  });
 
   it('lets relays of other shards lead beside it', async () => {
     await Promise.all([stand().elected.promise, stand({ shard: 1 }).elected.promise]);

@@ -5,6 +5,7 @@ import { probeEndpoints, type ProbeSources } from '../../src/admin/probes.ts';
 import { AdminServer } from '../../src/admin/server.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { DestinationStateName, DestinationStatus, StatusReport } from '../../src/core/status.ts';
+import { destinationStatus, statusReport as report } from '../support/status-report.ts';
 
 const SILENT: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore, child: () => SILENT };
 
@@ -13,24 +14,7 @@ function ignore(): void {
 }
 
 function destination(state: DestinationStateName, error: DestinationStatus['error'] = null): DestinationStatus {
-  const counts = { inFlightMessages: 0, inFlightBytes: 0, undeletedRows: 0, heldBytes: 0, parkedRows: 0 };
-  return { name: 'kafka', state, circuit: 'closed', ...counts, since: '2024-02-29T00:00:00.000Z', reason: null, error };
-}
-
-function report(fields: Partial<StatusReport> = {}): StatusReport {
-  return {
-    version: '1.2.3',
-    startedAt: '2024-02-29T00:00:00.000Z',
-    uptimeSeconds: 5,
-    role: 'leader',
-    roleSince: '2024-02-29T00:00:00.000Z',
-    stream: { open: true, slot: 'slot', since: '2024-02-29T00:00:00.000Z', error: null, waitsFor: null },
-    destinations: [destination('streaming')],
-    lag: null,
-    lastErrors: [],
-    heartbeatAgeSeconds: 1,
-    ...fields,
-  };
+  return destinationStatus({ state, error });
 }
 
 describe('readiness', () => {
@@ -67,7 +51,7 @@ describe('the admin server', () => {
     const metrics = { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: () => Promise.resolve('m 1\n') };
     const server = new AdminServer(
       { host: '127.0.0.1', port },
-      probeEndpoints({ metrics, status: report, ...sources }),
+      probeEndpoints({ metrics, status: () => report(), ...sources }),
       SILENT,
     );
     servers.push(server);

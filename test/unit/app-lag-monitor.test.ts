@@ -32,7 +32,8 @@ test('a monitor that is stopped while it connects does not look again', async ()
     applicationName: 'test',
   };
   const lagUnknown = vi.fn();
-  const monitor = new LagMonitor(postgres, TABLE, { lagUnknown } as unknown as Telemetry, () => null);
+  const telemetry = { lagUnknown, instancesSampled: vi.fn() } as unknown as Telemetry;
+  const monitor = new LagMonitor(postgres, TABLE, 0, telemetry, () => null);
   const connected = once(server, 'connection');
   monitor.start();
   await connected;

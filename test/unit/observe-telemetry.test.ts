@@ -67,6 +67,7 @@ const sample: LagSample = {
   oldestUnpublishedSeconds: 12.5,
   waitingRows: 1000,
   waitingRowsCapped: true,
+  parkedRows: 3,
   slot: { name: 's', retainedBytes: 77, walStatus: 'extended' },
 };
 const error = new RelayError('broker_unreachable', 'gone');
