@@ -1,45 +1,57 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { describeError, RelayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { refusal } from './access.ts';
+import { redactText } from '../observe/redact.ts';
+import { type AccessRules, refusal } from './access.ts';
+import { CredentialWatch, type RenewableCredentials } from './credentials.ts';
 import { type Answer, BadRequest, type Endpoint, type LiveAnswer, textAnswer } from './http.ts';
 import { adminRequest, sendAnswer, sendLive } from './exchange.ts';
+import { serverTls, type AdminTls } from './tls.ts';
 
-/** Where the server listens, and whom it answers. */
-export interface AdminOptions {
+/** Where the server listens, and whom it answers: by default anybody, in plain HTTP. */
+export interface AdminOptions extends Partial<RenewableCredentials> {
   readonly host: string;
   /** 0: any free one; {@link AdminServer.port} tells which. */
   readonly port: number;
-  /** The bearer token that is asked for; null: none. @default none */
-  readonly token?: () => string | null;
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
-const MAX_HEADER_BYTES = 8192;
+/** So that who sends a request byte by byte, or none at all, has a connection for some seconds only. */
+const LIMITS = {
+  maxHeaderSize: 8192,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  headersTimeout: REQUEST_TIMEOUT_MS,
+  connectionsCheckingInterval: 1_000,
+} as const;
 const MAX_CONNECTIONS = 100;
 
 /** The port for operators and probes: answers by {@link Endpoint}s, those who may ask. */
 export class AdminServer {
-  readonly #server: Server;
+  readonly #server: ReturnType<typeof newServer>;
   readonly #options: AdminOptions;
   readonly #endpoints = new Map<string, Map<string, Endpoint>>();
   readonly #log: Log;
+  readonly #credentials: CredentialWatch;
+  readonly #rules: AccessRules;
   /** Ends what would go on by itself. */
   readonly #closing = new AbortController();
 
+  /** @throws RelayError `credentials_unusable` when certificate, key and passphrase do not belong together */
   constructor(options: AdminOptions, endpoints: readonly Endpoint[], log: Log) {
+    const { host, token = null, tls = null } = options;
     this.#options = options;
     this.#log = log;
     for (const endpoint of endpoints) {
       const methods = this.#endpoints.get(endpoint.path) ?? new Map<string, Endpoint>();
       this.#endpoints.set(endpoint.path, methods.set(endpoint.method, endpoint));
     }
-    this.#server = createServer(
-      { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
-      (request, response) => void this.#serve(request, response),
-    );
+    this.#server = newServer(tls, (request, response) => void this.#serve(request, response));
     this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#credentials = new CredentialWatch({ ...options, token, tls }, log, (latest) => this.#present(latest));
+    this.#rules = { host, token: () => this.#credentials.token, clientCertificate: tls?.clientCa !== undefined };
   }
 
   /** The port that is listened on; the configured one until {@link listen} has resolved. */
@@ -64,11 +76,18 @@ export class AdminServer {
     } catch (cause) {
       throw listenError(host, port, cause);
     }
+    this.#credentials.start();
+  }
+
+  /** Reads the files of token and certificate again, as otherwise happens every few seconds. */
+  renewCredentials(): void {
+    this.#credentials.look();
   }
 
   /** Stops listening; requests that are not answered within `deadlineMs` are cut off. Idempotent. */
   async close(deadlineMs: number): Promise<void> {
     this.#closing.abort();
+    this.#credentials.stop();
     if (!this.#server.listening) return;
     const cutOff = setTimeout(() => this.#server.closeAllConnections(), deadlineMs);
     await new Promise<void>((resolve) => {
@@ -93,18 +112,25 @@ export class AdminServer {
       return textAnswer(405, `only ${allowed.join(', ')}`, { allow: allowed.join(', ') });
     }
     try {
-      const { host, token = noToken } = this.#options;
-      return refusal(endpoint.access, message.headers, { host, token }) ?? (await endpoint.answer(request));
+      const certified = (message.socket as Partial<TLSSocket>).authorized === true;
+      const { headers } = message;
+      return refusal(endpoint.access, { headers, certified }, this.#rules) ?? (await endpoint.answer(request));
     } catch (error) {
       if (error instanceof BadRequest) return textAnswer(error.code, error.message);
       this.#log.error({ error, path: request.path }, 'a request to the admin port failed');
-      return textAnswer(500, describeError(error));
+      return textAnswer(500, redactText(describeError(error)));
     }
+  }
+
+  /** Connections from now on see this certificate. */
+  #present(tls: AdminTls): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(serverTls(tls));
   }
 }
 
-function noToken(): null {
-  return null;
+function newServer(tls: AdminTls | null, listener: RequestListener) {
+  if (tls === null) return createServer(LIMITS, listener);
+  return createTlsServer({ ...LIMITS, ...serverTls(tls), handshakeTimeout: REQUEST_TIMEOUT_MS }, listener);
 }
 
 function listenError(host: string, port: number, cause: unknown): RelayError {

@@ -3,7 +3,7 @@ import { RelayError } from '../core/errors.ts';
 import { escapeTemplate } from '../core/template.ts';
 import { readOverrides, withOption, type Override } from './overrides.ts';
 import { Problems, type OptionPath } from './problems.ts';
-import { resolveRoutes, routeWarnings } from './resolve-routes.ts';
+import { resolveRoutes } from './resolve-routes.ts';
 import {
   DESTINATION_TYPES,
   configSchema,
@@ -16,7 +16,9 @@ import { postgresSchema } from './schema/postgres.ts';
 import { routeSchema, type RouteSettings } from './schema/routes.ts';
 import { tableSchema } from './schema/table.ts';
 import { substituteTree, systemCode, type Surroundings } from './substitute.ts';
-import { withTlsFiles } from './tls-files.ts';
+import { withTlsFiles, withTokenFile } from './credential-files.ts';
+import { withRenewal } from './renewal.ts';
+import { configWarnings } from './warnings.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
 /** Where a configuration comes from. */
@@ -36,21 +38,42 @@ export interface ConfigSources extends Surroundings {
 export function loadConfig(sources: ConfigSources): Config {
   const files = readFiles(sources);
   const { overrides, warnings } = readOverrides(sources.env);
-  const problems = new Problems();
   const overridden = overrides.reduce<unknown>(
     (tree, { path, value }) => withOption(tree, path, escapeTemplate(value)),
     files.reduce<unknown>((tree, { tree: later }) => merge(tree, withoutEmptySections(later)), {}),
   );
-  const tree = substituteTree(overridden, sources, problems);
-  const parsed = configSchema.safeParse(tree);
-  if (!parsed.success) problems.addIssues(parsed.error.issues);
-  const config = resolve(parsed.data ?? salvage(tree), destinationTypes(tree), sources, problems);
-  if (!problems.none || !isComplete(config)) throw problems.toError((path) => locate(path, files, overrides));
-  const complete: Config = {
-    ...config,
-    warnings: [...warnings, ...routeWarnings(config.routes, Object.keys(config.destinations))],
+  const read = (surroundings: Surroundings): Config => {
+    const problems = new Problems();
+    const config = evaluate(overridden, surroundings, problems);
+    if (config === null) throw problems.toError((path) => locate(path, files, overrides));
+    return { ...config, warnings: [...warnings, ...configWarnings(config)] };
   };
-  return freeze(complete);
+  const { watched, filesRead } = watchReads(sources);
+  const config = read(watched);
+  return freeze(filesRead() ? withRenewal(config, () => read(sources)) : config);
+}
+
+/** Placeholders, validation, and the files of certificates and tokens; null when there are problems. */
+function evaluate(tree: unknown, surroundings: Surroundings, problems: Problems): Omit<Config, 'warnings'> | null {
+  const substituted = substituteTree(tree, surroundings, problems);
+  const parsed = configSchema.safeParse(substituted);
+  if (!parsed.success) problems.addIssues(parsed.error.issues);
+  const settings = parsed.data ?? salvage(substituted);
+  const config = resolve(settings, destinationTypes(substituted), surroundings, problems);
+  return problems.none && isComplete(config) ? config : null;
+}
+
+/** Whether anything but the configuration itself is read: only that can change. */
+function watchReads({ env, readFile }: Surroundings): { watched: Surroundings; filesRead: () => boolean } {
+  let reads = 0;
+  const watched: Surroundings = {
+    env,
+    readFile: (path) => {
+      reads++;
+      return readFile(path);
+    },
+  };
+  return { watched, filesRead: () => reads > 0 };
 }
 
 /** What can be made of a tree that is not valid as a whole, so that the rest of it can be checked as well. */
@@ -100,6 +123,9 @@ function resolve(
   return {
     ...settings,
     ...(settings.postgres && { postgres: withTlsFiles(settings.postgres, ['postgres'], readFile, problems) }),
+    ...(settings.admin && {
+      admin: withTokenFile(withTlsFiles(settings.admin, ['admin'], readFile, problems), readFile, problems),
+    }),
     destinations: Object.fromEntries(destinations),
     routes: resolveRoutes(routes, { destinations: types, columns: settings.table?.columns ?? null }, problems),
   };
@@ -112,6 +138,7 @@ function isComplete(config: Resolved): config is Resolved & Omit<Config, 'warnin
   return (
     config.postgres !== undefined &&
     config.table !== undefined &&
+    config.admin !== undefined &&
     !Object.values(config.destinations).includes(undefined)
   );
 }

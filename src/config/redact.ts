@@ -1,6 +1,8 @@
 import type { Config } from './schema/config.ts';
 
 const REDACTED = '[redacted]';
+const SECRETS: ReadonlySet<string> = new Set(['password', 'passphrase', 'token']);
+const CERTIFICATES: ReadonlySet<string> = new Set(['ca', 'cert', 'clientCa']);
 
 /** The configuration for printing: without passwords and keys; certificates by their size only. */
 export function redactConfig(config: Config): unknown {
@@ -10,14 +12,15 @@ export function redactConfig(config: Config): unknown {
 function redact(value: unknown, name: string | null, section: string | null): unknown {
   if (Array.isArray(value)) return value.map((item) => redact(item, null, name));
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redact(inner, key, name)]));
+    const printable = Object.entries(value).filter(([, inner]) => typeof inner !== 'function');
+    return Object.fromEntries(printable.map(([key, inner]) => [key, redact(inner, key, name)]));
   }
   if (typeof value !== 'string' || name === null) return value;
   if (name === 'managementUrl') return withoutLogin(value);
-  if (name === 'password') return REDACTED;
+  if (SECRETS.has(name)) return REDACTED;
   if (section !== 'tls') return value;
   if (name === 'key') return REDACTED;
-  return name === 'ca' || name === 'cert' ? `[PEM, ${Buffer.byteLength(value)} bytes]` : value;
+  return CERTIFICATES.has(name) ? `[PEM, ${Buffer.byteLength(value)} bytes]` : value;
 }
 
 function withoutLogin(text: string): string {

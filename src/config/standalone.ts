@@ -5,7 +5,7 @@ import type { Config } from './schema/config.ts';
 import { postgresSchema, type PostgresConfig } from './schema/postgres.ts';
 import { tableSchema } from './schema/table.ts';
 import type { Surroundings } from './substitute.ts';
-import { withTlsFiles } from './tls-files.ts';
+import { withTlsFiles } from './credential-files.ts';
 
 /**
  * Reads a connection URL as `postgres.url` is read. A password that it leaves out is taken from `PGPASSWORD`, so that it

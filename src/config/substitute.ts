@@ -82,8 +82,12 @@ function resolve(inner: string | undefined, { env, readFile }: Surroundings): st
   return value;
 }
 
-/** A secret's file, without the newline that editors and `echo` leave at its end. */
-function contentOf(path: string, readFile: Surroundings['readFile']): string {
+/**
+ * A secret's file, without the newline that editors and `echo` leave at its end.
+ *
+ * @throws RangeError when it cannot be read
+ */
+export function contentOf(path: string, readFile: Surroundings['readFile']): string {
   try {
     return readFile(path).replace(/\r?\n$/, '');
   } catch (error) {

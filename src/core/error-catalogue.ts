@@ -30,6 +30,11 @@ export const ERROR_CATALOGUE = {
     'The configuration cannot be used.',
     'Correct the option that the message names; `outbox-relay check --config FILE` examines all of it.',
   ),
+  credentials_unusable: entry(
+    'configuration',
+    'A password, token, certificate or key cannot be read anew from its file, or is not usable: a key that does not belong to its certificate, a wrong passphrase. Open connections go on; new ones are tried again slowly.',
+    'Correct the file that the message names; it is read again with the next attempt.',
+  ),
 
   // postgres
   postgres_unreachable: entry(

@@ -7,6 +7,8 @@ export interface TlsOptions {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /** Of the key, where it is encrypted. */
+  readonly passphrase?: string | undefined;
   /** The name that the certificate must be for, where it is not the host that is connected to. */
   readonly servername?: string | undefined;
 }

@@ -9,6 +9,7 @@ export function tlsOptions(tls: TlsOptions): ConnectionOptions {
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.cert === undefined ? {} : { cert: tls.cert }),
     ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
     ...(tls.servername === undefined ? {} : { servername: tls.servername }),
   };
 }

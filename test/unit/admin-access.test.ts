@@ -4,10 +4,20 @@ import type { Access } from '../../src/admin/http.ts';
 
 const TOKEN = '0123456789abcdef';
 
-function codeOf(access: Access, options: { token?: string; host?: string; asked?: string; given?: string }): number {
+interface Case {
+  readonly token?: string;
+  readonly host?: string;
+  readonly asked?: string;
+  readonly given?: string;
+  /** Absent: no certificate is asked for. */
+  readonly certified?: boolean;
+}
+
+function codeOf(access: Access, options: Case): number {
   const { token = null, host = '127.0.0.1', asked = '127.0.0.1:9464', given } = options;
   const headers = { host: asked, ...(given === undefined ? {} : { authorization: given }) };
-  return refusal(access, headers, { token: () => token, host })?.code ?? 200;
+  const rules = { token: () => token, clientCertificate: options.certified !== undefined, host };
+  return refusal(access, { headers, certified: options.certified === true }, rules)?.code ?? 200;
 }
 
 describe('access to the admin port', () => {
@@ -32,6 +42,25 @@ describe('access to the admin port', () => {
     expect(codeOf('operator', { given: `Bearer ${TOKEN}` })).toBe(403);
   });
 
+  it.each(['reader', 'insider', 'operator'] as const)('of a %s is by every proof that is asked for', (access) => {
+    const elsewhere = { host: '0.0.0.0', asked: 'relay.example' };
+    const given = `Bearer ${TOKEN}`;
+    expect(codeOf(access, { ...elsewhere, certified: false })).toBe(403);
+    expect(codeOf(access, { ...elsewhere, certified: true })).toBe(200);
+    expect(codeOf(access, { ...elsewhere, certified: false, token: TOKEN, given })).toBe(403);
+    expect(codeOf(access, { ...elsewhere, certified: true, token: TOKEN })).toBe(401);
+    expect(codeOf(access, { ...elsewhere, certified: true, token: TOKEN, given })).toBe(200);
+    expect(codeOf('anyone', { ...elsewhere, certified: false, token: TOKEN })).toBe(200);
+  });
+
+  it('without a token, on a loopback address, is not for readers that a web site sends', () => {
+    expect(codeOf('reader', { host: '127.0.0.1', asked: 'localhost:9464' })).toBe(200);
+    expect(codeOf('reader', { host: '127.0.0.1', asked: 'evil.example:9464' })).toBe(403);
+    expect(codeOf('reader', { host: '127.0.0.1', asked: 'evil.example', token: TOKEN, given: `Bearer ${TOKEN}` })).toBe(
+      200,
+    );
+  });
+
   it('without a token is open to insiders on a loopback address alone, asked by a name of this host', () => {
     for (const [host, asked, code] of [
       ['127.0.0.1', '127.0.0.1:9464', 200],
@@ -50,8 +79,21 @@ describe('access to the admin port', () => {
   });
 
   it('is told beforehand', () => {
-    expect(accessFacts({ token: () => null, host: '127.0.0.1' })).toEqual({ token: false, insider: true });
-    expect(accessFacts({ token: () => null, host: '0.0.0.0' })).toEqual({ token: false, insider: false });
-    expect(accessFacts({ token: () => TOKEN, host: '0.0.0.0' })).toEqual({ token: true, insider: true });
+    expect(accessFacts({ token: () => null, clientCertificate: false, host: '127.0.0.1' })).toEqual({
+      token: false,
+      insider: true,
+    });
+    expect(accessFacts({ token: () => null, clientCertificate: false, host: '0.0.0.0' })).toEqual({
+      token: false,
+      insider: false,
+    });
+    expect(accessFacts({ token: () => null, clientCertificate: true, host: '0.0.0.0' })).toEqual({
+      token: false,
+      insider: true,
+    });
+    expect(accessFacts({ token: () => TOKEN, clientCertificate: false, host: '0.0.0.0' })).toEqual({
+      token: true,
+      insider: true,
+    });
   });
 });

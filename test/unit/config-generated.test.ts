@@ -13,6 +13,7 @@ const ENVIRONMENT = {
   AMQP_URL: 'amqp://localhost',
   PGDATABASE: 'shop',
   PGPASSWORD: 'pw',
+  ADMIN_TOKEN: '0123456789abcdef',
 };
 
 describe('examples', () => {

@@ -59,7 +59,7 @@ describe('loading', () => {
       'b.yaml': 'admin: { port: 2 }\n',
     };
     const config = loadConfig({ file: ['a.yaml', 'b.yaml'], env: {}, readFile: (path) => files[path] ?? '' });
-    expect(config.admin).toEqual({ host: '0.0.0.0', port: 2 });
+    expect(config.admin).toMatchObject({ host: '0.0.0.0', port: 2 });
   });
 
   it('tells all problems at once, each with option, place and remedy', () => {

@@ -5,7 +5,7 @@ import { failure, load } from './config-support.ts';
 
 const PEM = '-----BEGIN PRIVATE KEY-----\nXXSECRETXX\n-----END PRIVATE KEY-----';
 const CERT = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----';
-const TLS = '{ ca: /cert, cert: /cert, key: /key }';
+const TLS = '{ ca: /cert, cert: /cert, key: /key, passphrase: XXSECRETXX }';
 
 const EVERYWHERE = `
 postgres: { url: "postgres://u:XXSECRETXX@h/d", tls: ${TLS} }
@@ -14,6 +14,7 @@ destinations:
   byUrl: { type: rabbitmq, url: "amqps://u:XXSECRETXX@h", tls: ${TLS}, managementUrl: "http://XXSECRETXX:XXSECRETXX@h:15672" }
   byParts: { type: rabbitmq, host: h, user: u, password: XXSECRETXX }
 routes: [{ destination: kafka }]
+admin: { token: XXSECRETXXSECRETXX, tls: { cert: /cert, key: /key, passphrase: XXSECRETXX, clientCa: /cert } }
 `;
 
 describe('secrets', () => {
@@ -33,12 +34,18 @@ describe('secrets', () => {
       'postgres.url',
       'postgres.password',
       'postgres.tls.key',
+      'postgres.tls.passphrase',
       'destinations.NAME.tls.key',
+      'destinations.NAME.tls.passphrase',
       'destinations.NAME.sasl.password',
       'destinations.NAME.url',
       'destinations.NAME.password',
       'destinations.NAME.tls.key',
+      'destinations.NAME.tls.passphrase',
       'destinations.NAME.managementUrl',
+      'admin.token',
+      'admin.tls.key',
+      'admin.tls.passphrase',
     ]);
   });
 

@@ -1,18 +1,12 @@
 import { z } from 'zod';
+import type { Renewable } from '../../core/renewal.ts';
+import { adminSchema } from './admin.ts';
 import { captureSchema } from './capture.ts';
 import { consoleSchema } from './destinations/console.ts';
 import { kafkaSchema } from './destinations/kafka.ts';
 import { rabbitmqSchema } from './destinations/rabbitmq.ts';
 import { postgresSchema } from './postgres.ts';
-import {
-  adminSchema,
-  leaderSchema,
-  limitsSchema,
-  logSchema,
-  publishedSchema,
-  shardSchema,
-  shutdownSchema,
-} from './process.ts';
+import { leaderSchema, limitsSchema, logSchema, publishedSchema, shardSchema, shutdownSchema } from './process.ts';
 import { routeSchema, type RouteConfig } from './routes.ts';
 import { oneOf, section } from './scalars.ts';
 import { tableSchema } from './table.ts';
@@ -66,16 +60,26 @@ export const configSchema = section({
 /** What the schema makes of a file, before routes are resolved and certificate files are read. */
 export type Settings = z.output<typeof configSchema>;
 
-type DeepReadonly<T> = T extends readonly (infer Item)[]
-  ? readonly DeepReadonly<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
-    : T;
+type DeepReadonly<T> = T extends (...args: never[]) => unknown
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly DeepReadonly<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+      : T;
+
+type WithRenewal<Destination> = Destination extends { type: 'kafka'; tls: unknown; sasl: unknown }
+  ? Destination & Renewable<Pick<Destination, 'tls' | 'sasl'>>
+  : Destination extends { type: 'rabbitmq'; user: unknown; password: unknown; tls: unknown }
+    ? Destination & Renewable<Pick<Destination, 'user' | 'password' | 'tls'>>
+    : Destination;
 
 /** The configuration: validated, complete and frozen. Durations are in milliseconds, sizes in bytes. */
 export type Config = DeepReadonly<
-  Omit<Settings, 'routes'> & {
+  Omit<Settings, 'routes' | 'destinations' | 'admin'> & {
+    destinations: Readonly<Record<string, WithRenewal<Settings['destinations'][string]>>>;
     routes: RouteConfig[];
+    admin: Settings['admin'] & Renewable<Pick<Settings['admin'], 'token' | 'tls'>>;
     /** What is permitted and yet probably not meant; to be logged at start. */
     warnings: string[];
   }

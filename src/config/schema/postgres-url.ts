@@ -24,6 +24,7 @@ const PARAMETERS = [
   'sslrootcert',
   'sslcert',
   'sslkey',
+  'sslpassword',
   'connect_timeout',
   'application_name',
   'target_session_attrs',
@@ -110,6 +111,7 @@ function tlsFromParameters(query: ReadonlyMap<string, string>): TlsOptions | nul
     ca: ca === 'system' ? undefined : ca,
     cert: query.get('sslcert'),
     key: query.get('sslkey'),
+    passphrase: query.get('sslpassword'),
   });
 }
 

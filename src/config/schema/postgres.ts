@@ -3,18 +3,23 @@ import { attempt, rejectRepetition } from './transformations.ts';
 import { definedOnly, parseHosts, type HostPort } from './url-parts.ts';
 import { duration, integer, refuse, secret, section, text } from './scalars.ts';
 import { formatDuration } from '../units.ts';
+import type { Renewable } from '../../core/renewal.ts';
 import type { TlsOptions } from '../../core/tls.ts';
 import { tlsSchema } from './tls.ts';
 
-/** Where the outbox is: what a connection needs. */
-export interface PostgresConfig {
-  /** In the order in which they are tried; the first that is a writable primary is taken. */
-  readonly hosts: readonly HostPort[];
-  readonly database: string;
+/** What may be replaced while the relay runs. */
+interface PostgresCredentials {
   readonly user: string;
   readonly password: string | null;
   /** Null: plain text. */
   readonly tls: TlsOptions | null;
+}
+
+/** Where the outbox is: what a connection needs. */
+export interface PostgresConfig extends PostgresCredentials, Renewable<PostgresCredentials> {
+  /** In the order in which they are tried; the first that is a writable primary is taken. */
+  readonly hosts: readonly HostPort[];
+  readonly database: string;
   /** Milliseconds, for one attempt at one host. */
   readonly connectTimeoutMs: number;
   readonly applicationName: string;

@@ -1,5 +1,5 @@
 /** The smaller sections: what concerns the process and not the rows' way. */
-import { choice, duration, integer, section, size, text } from './scalars.ts';
+import { choice, duration, integer, section, size } from './scalars.ts';
 
 /** The `limits:` section. */
 export const limitsSchema = section({
@@ -46,18 +46,6 @@ export const shardSchema = integer(0, 1023)
   .refine((shard) => shard === 0, 'expected 0: an outbox has one shard so far')
   .describe('Which shard of the outbox this relay serves. There is one, 0, so far.')
   .prefault(0);
-
-/** The `admin:` section. */
-export const adminSchema = section({
-  host: text('an address to listen on, such as 127.0.0.1 or 0.0.0.0')
-    .describe(
-      'Address that /metrics, /healthz, /readyz and /status listen on. The default is reachable from the same host only.',
-    )
-    .prefault('127.0.0.1'),
-  port: integer(0, 65535).describe('Port of it; 0 takes any free one.').prefault(9464),
-})
-  .describe('The HTTP endpoint for metrics, health and status.')
-  .prefault({});
 
 /** The `log:` section. */
 export const logSchema = section({

@@ -1,10 +1,12 @@
+import type { z } from 'zod';
 import type { TlsOptions } from '../../core/tls.ts';
-import { choice, section, text } from './scalars.ts';
+import { choice, secret, section, text } from './scalars.ts';
 
 export const TLS_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 export type TlsMode = (typeof TLS_MODES)[number];
 
-const pem = (what: string) => text(`the path of ${what} in PEM form, or the PEM text itself`);
+/** A certificate or key: `what` says of whom. */
+export const pem = (what: string) => text(`the path of ${what} in PEM form, or the PEM text itself`);
 
 /** What a `tls:` section may say, and how it becomes {@link TlsOptions}; null is plain text. */
 export const tlsSchema = section({
@@ -22,27 +24,38 @@ export const tlsSchema = section({
   key: pem('the client key')
     .optional()
     .meta({ secret: true })
-    .describe('Private key of the client certificate, as a path or PEM text; not encrypted.'),
+    .describe('Private key of the client certificate, as a path or PEM text.'),
+  passphrase: secret('a passphrase').optional().describe('Passphrase of the key, where it has one.'),
   servername: text('a host name')
     .optional()
     .describe('Name to ask for (SNI) and to verify, where it is not the host that is connected to.'),
 })
-  .superRefine((tls, context) => {
-    if ((tls.cert === undefined) === (tls.key === undefined)) return;
-    const absent = tls.cert === undefined ? 'cert' : 'key';
-    context.addIssue({ code: 'custom', path: [absent], message: 'is missing: cert and key belong together' });
-  })
+  .superRefine(requirePair)
   .transform(({ mode, ...material }) => tlsOptions(mode, material));
 
-interface TlsMaterial {
-  readonly ca?: string | undefined;
+interface KeyMaterial {
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  readonly passphrase?: string | undefined;
+}
+
+/** Certificate and key belong together, and a passphrase to a key. */
+export function requirePair({ cert, key, passphrase }: KeyMaterial, context: z.core.$RefinementCtx): void {
+  if ((cert === undefined) !== (key === undefined)) {
+    const absent = cert === undefined ? 'cert' : 'key';
+    context.addIssue({ code: 'custom', path: [absent], message: 'is missing: cert and key belong together' });
+  }
+  if (passphrase !== undefined && key === undefined)
+    context.addIssue({ code: 'custom', path: ['passphrase'], message: 'is for a key, and there is none' });
+}
+
+interface TlsMaterial extends KeyMaterial {
+  readonly ca?: string | undefined;
   readonly servername?: string | undefined;
 }
 
 /** Resolves a mode and its material; null when the mode is `disable`. */
-export function tlsOptions(mode: TlsMode, { ca, cert, key, servername }: TlsMaterial): TlsOptions | null {
+export function tlsOptions(mode: TlsMode, { ca, cert, key, passphrase, servername }: TlsMaterial): TlsOptions | null {
   if (mode === 'disable') return null;
   return {
     rejectUnauthorized: mode !== 'require',
@@ -50,6 +63,7 @@ export function tlsOptions(mode: TlsMode, { ca, cert, key, servername }: TlsMate
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
+    ...(passphrase !== undefined && { passphrase }),
     ...(servername !== undefined && { servername }),
   };
 }

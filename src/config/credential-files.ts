@@ -1,8 +1,8 @@
 import type { OptionPath, Problems } from './problems.ts';
-import type { TlsOptions } from '../core/tls.ts';
-import { systemCode, type Surroundings } from './substitute.ts';
+import { isAdminToken, TOKEN_FORM } from './schema/admin.ts';
+import { contentOf, systemCode, type Surroundings } from './substitute.ts';
 
-const MATERIAL = ['ca', 'cert', 'key'] as const;
+const MATERIAL = ['ca', 'cert', 'key', 'clientCa'] as const;
 const PEM = '-----BEGIN ';
 
 /**
@@ -33,6 +33,28 @@ export function withTlsFiles<T extends object>(
   return { ...options, tls };
 }
 
-function hasTls(options: object): options is { readonly tls: TlsOptions } {
+type MaterialTexts = Readonly<Partial<Record<(typeof MATERIAL)[number], string | undefined>>>;
+
+function hasTls(options: object): options is { readonly tls: MaterialTexts } {
   return 'tls' in options && typeof options.tls === 'object' && options.tls !== null;
+}
+
+/** Takes the token of the admin port out of its file. */
+export function withTokenFile<T extends { readonly token: string | null; readonly tokenFile: string | null }>(
+  admin: T,
+  readFile: Surroundings['readFile'],
+  problems: Problems,
+): T {
+  const { tokenFile } = admin;
+  if (tokenFile === null) return admin;
+  const path = ['admin', 'tokenFile'];
+  try {
+    const token = contentOf(tokenFile, readFile);
+    if (!isAdminToken(token)) problems.add(path, `expected in the file ${TOKEN_FORM}`);
+    return { ...admin, token };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    problems.add(path, error.message);
+    return admin;
+  }
 }
