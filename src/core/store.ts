@@ -77,7 +77,7 @@ export interface ParkedStore {
 export interface Auditor {
   /**
    * Whether rows that wait behind a parked key of the destination are left out. Not so when the key is a template that
-   * SQL cannot compute; then {@link rows} are asked for.
+   * SQL cannot compute.
    */
   leavesOutParkedKeys(destination: string): boolean;
   /**

@@ -169,6 +169,12 @@ export class SimulatedDatabase {
     return [...this.#running].filter(({ commitLsn }) => commitLsn === null);
   }
 
+  /** Rows in the table that the publication has left out: only the audit can find them, by and by. */
+  get hiddenRows(): number {
+    const hidden = this.log.filter((transaction) => transaction.hidden).flatMap(({ rows }) => rows);
+    return hidden.filter(({ id }) => this.table.has(id)).length;
+  }
+
   /** What a snapshot taken now sees, lowest position first. */
   rows(): readonly SimulatedRow[] {
     return [...this.table.values()].sort(byPosition);

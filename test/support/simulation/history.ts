@@ -133,25 +133,23 @@ class History {
 
   #startRelay(trigger: Trigger | null): { process: RelayProcess; started: Promise<void> } {
     const gate = new Gate(trigger);
-    const sessions = new SimulatedSessions(
-      {
-        database: this.#database,
-        gate,
-        marks: this.#marks,
-        routing: this.#routing,
-        faults: () => this.#faults,
-      },
-      this.#broken,
-    );
+    const parts = {
+      database: this.#database,
+      gate,
+      marks: this.#marks,
+      routing: this.#routing,
+      faults: () => this.#faults,
+    };
     const process = new RelayProcess({
-      sessions,
+      gate,
+      sessions: (left) => new SimulatedSessions(parts, this.#broken, left),
       brokers: this.#brokers,
       faulty: this.#faulty,
       onError: this.#plan.onError,
       memoryBytes: this.#plan.memoryRows,
       onlyVisible: this.#plan.onlyVisible,
       audits: this.#plan.audits || this.#plan.disasters.includes('hole'),
-      onStragglers: () => this.#stragglers++,
+      onStragglers: (rows) => (this.#stragglers += Math.max(0, rows - this.#database.hiddenRows)),
     });
     this.#process = process;
     return { process, started: process.start() };
@@ -219,10 +217,11 @@ class History {
     switch (disaster) {
       case 'crash':
         this.#database.crash(this.#random.below(30));
+        void this.#leaderLosesServer();
         break;
       case 'failover':
         this.#database.failOver(this.#random.below(30));
-        void this.#process?.beginNewTerm();
+        void this.#leaderLosesServer();
         break;
       case 'rewrite':
       case 'truncate':
@@ -234,6 +233,13 @@ class History {
         this.#database.publishes = true;
         break;
     }
+  }
+
+  /** The leader's session was there. Another one may find out before. */
+  async #leaderLosesServer(): Promise<void> {
+    const process = this.#process;
+    await pause(this.#random.below(60));
+    await process?.loseServer();
   }
 
   // ---- the end ----
@@ -285,16 +291,8 @@ class History {
       ...judged,
       duplicates: mayRepeat ? [] : judged.duplicates,
       leftInTable: this.#database.table.size,
-      stragglers: disasters.some(bringsRowsBack) ? 0 : this.#stragglers,
+      stragglers: this.#stragglers,
       stuck,
     };
   }
-}
-
-/**
- * Whether the audit may rightly find rows: those that the publication left out; those whose deletion a crash took back,
- * before the stream is known to have ended with it. With a failover the term ends at once.
- */
-function bringsRowsBack(disaster: Disaster): boolean {
-  return disaster === 'hole' || disaster === 'crash';
 }

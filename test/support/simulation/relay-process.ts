@@ -33,7 +33,9 @@ const NEVER_MS = 1e9;
 
 /** What a relay process runs with. */
 export interface ProcessParts {
-  readonly sessions: SimulatedSessions;
+  readonly gate: Gate;
+  /** Those of a term that begins now. `left` is called when they are not to be had any more. */
+  readonly sessions: (left: () => void) => SimulatedSessions;
   readonly brokers: ReadonlyMap<string, SimulatedBroker>;
   /** Ids of rows that cannot become a message. */
   readonly faulty: ReadonlySet<string>;
@@ -41,27 +43,35 @@ export interface ProcessParts {
   readonly memoryBytes: number;
   readonly onlyVisible: boolean;
   readonly audits: boolean;
-  readonly onStragglers: () => void;
+  /** The audit has found so many. */
+  readonly onStragglers: (rows: number) => void;
+}
+
+/** A term of leadership, and all that there is of it. */
+interface Term {
+  readonly sessions: SimulatedSessions;
+  readonly relay: Relay;
 }
 
 /** The real relay as a process that can be killed and stopped at any crossing of its gate. */
 export class RelayProcess {
   readonly gate: Gate;
   readonly #parts: ProcessParts;
-  #relay: Relay;
+  #term: Term;
   #leads = false;
+  #stopping = false;
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
-    this.gate = parts.sessions.gate;
-    this.#relay = this.#newRelay();
+    this.gate = parts.gate;
+    this.#term = this.#newTerm();
     // its timers must not go on for ever; nothing that it still does is seen
-    this.gate.whenShut(() => queueMicrotask(() => void this.#relay.abort()));
+    this.gate.whenShut(() => queueMicrotask(() => void this.#term.relay.abort()));
   }
 
   /** All stream, and nothing is parked. */
   get resting(): boolean {
-    return this.#relay.destinations.every(
+    return this.#term.relay.destinations.every(
       ({ state, outlet }) => state.name === 'streaming' && outlet.parked.size === 0,
     );
   }
@@ -70,34 +80,49 @@ export class RelayProcess {
   async start(): Promise<void> {
     while (!this.gate.shut) {
       try {
-        await this.#relay.start();
+        await this.#term.relay.start();
         this.#leads = true;
         return;
       } catch {
         await pause(5);
-        await this.#relay.abort();
-        this.#relay = this.#newRelay();
+        await this.#term.relay.abort();
+        this.#term = this.#newTerm();
       }
     }
   }
 
-  /** The leader's session was lost: the term ends, and another begins, with nothing left of this one. */
-  async beginNewTerm(): Promise<void> {
-    if (!this.#leads) return;
+  /** The leader's session was lost with its server, unless another one has told before. */
+  async loseServer(): Promise<void> {
+    if (!this.#term.sessions.serverLives) await this.#endTerm();
+  }
+
+  /** The term ends, and another begins, with nothing left of this one, unless another process leads by now. */
+  async #endTerm(): Promise<void> {
+    if (!this.#leads || this.#stopping || this.gate.shut) return;
     this.#leads = false;
-    await this.#relay.abort();
-    this.#relay = this.#newRelay();
+    await this.#term.relay.abort();
+    if (this.gate.deposed) return;
+    this.#term = this.#newTerm();
     await this.start();
   }
 
   /** In order, with a drain. */
   async stop(): Promise<void> {
-    await this.#relay.stop(50, new AbortController().signal);
+    this.#stopping = true;
+    await this.#term.relay.stop(50, new AbortController().signal);
     this.gate.close();
   }
 
-  #newRelay(): Relay {
-    const { sessions, brokers, memoryBytes, audits, onStragglers } = this.#parts;
+  #newTerm(): Term {
+    // an answer may come when another term has begun
+    const sessions = this.#parts.sessions(() => {
+      if (sessions === this.#term.sessions) void this.#endTerm();
+    });
+    return { sessions, relay: this.#newRelay(sessions) };
+  }
+
+  #newRelay(sessions: SimulatedSessions): Relay {
+    const { brokers, memoryBytes, audits, onStragglers } = this.#parts;
     const store = new SimulatedStore(sessions);
     return new Relay(
       {
@@ -107,7 +132,7 @@ export class RelayProcess {
           reader: new SimulatedReader(sessions),
           onSession: () => undefined,
         })),
-        streamSource: this.#streamSource(),
+        streamSource: this.#streamSource(sessions),
         router: this.#router(),
         settler: store,
         parkedStore: store,
@@ -119,8 +144,8 @@ export class RelayProcess {
     );
   }
 
-  #streamSource(): StreamSource {
-    const { sessions, onlyVisible, memoryBytes } = this.#parts;
+  #streamSource(sessions: SimulatedSessions): StreamSource {
+    const { onlyVisible, memoryBytes } = this.#parts;
     const source = new SimulatedStreamSource(sessions);
     const visibility = new SimulatedReader(sessions);
     return onlyVisible ? visibleOnly(source, { visibility, maxBytes: memoryBytes, failed: () => undefined }) : source;
@@ -136,9 +161,9 @@ export class RelayProcess {
   }
 
   #route(row: OutboxRow): Routed {
-    const { sessions, faulty } = this.#parts;
+    const { faulty } = this.#parts;
     const message = toMessage(row);
-    const destination = sessions.routing.destinationOf(message);
+    const destination = this.#term.sessions.routing.destinationOf(message);
     if (!faulty.has(row.id)) return { destination, row, message, fault: null };
     const fault = new RelayError('route_headers', 'simulated');
     return { destination, row, message: null, fault, key: message.key, route: 0 };

@@ -1,3 +1,4 @@
+import { RelayError } from '../../../src/core/errors.ts';
 import type { ParkedMark } from '../../../src/core/store.ts';
 import type { SimulatedDatabase } from './database.ts';
 import type { Gate } from './gate.ts';
@@ -12,7 +13,10 @@ export interface SimulatedRouting {
   readonly keysInSql: boolean;
 }
 
-/** The database as one relay process sees it: over sessions that end with the process. */
+/**
+ * The database as one term of a relay process sees it: over sessions that end with the process, and that are to be had
+ * only on the server on which the term began, and only in the same life of it.
+ */
 export class SimulatedSessions {
   readonly database: SimulatedDatabase;
   readonly gate: Gate;
@@ -22,10 +26,14 @@ export class SimulatedSessions {
   /** Those of this moment: they cease at the quiet end of a history. */
   readonly faults: () => DatabaseFaults;
   readonly #broken: ReaderRule | null;
+  readonly #left: () => void;
+  readonly #crashes: number;
 
+  /** @param left called when a session has come to another server, or to another life of it: the term is to end */
   constructor(
     parts: Pick<SimulatedSessions, 'database' | 'gate' | 'marks' | 'routing' | 'faults'>,
     broken: ReaderRule | null,
+    left: () => void,
   ) {
     this.database = parts.database;
     this.gate = parts.gate;
@@ -33,6 +41,31 @@ export class SimulatedSessions {
     this.routing = parts.routing;
     this.faults = parts.faults;
     this.#broken = broken;
+    this.#left = left;
+    this.#crashes = parts.database.crashes;
+  }
+
+  /** Whether the server has not crashed since the term began. */
+  get serverLives(): boolean {
+    return this.database.crashes === this.#crashes;
+  }
+
+  /** A request over the border of the process, and its answer. */
+  async call<T>(request: () => Promise<T>): Promise<T> {
+    try {
+      return await this.gate.call(request);
+    } catch (error) {
+      if (error instanceof RelayError && error.code === 'postgres_other_primary') this.#left();
+      throw error;
+    }
+  }
+
+  /** A statement, on a session that connects anew after a loss. */
+  statement<T>(doing: string, failing: number, work: () => T | Promise<T>): Promise<T> {
+    return this.database.statement(doing, failing, () => {
+      if (!this.serverLives) throw new RelayError('postgres_other_primary', `simulated: ${doing}`);
+      return work();
+    });
   }
 
   /** Whether a rule is broken, for the sake of a mutant. */

@@ -110,7 +110,6 @@ export class SimulatedStore implements Settler, ParkedStore, Auditor {
   }
 
   #statement<T>(doing: string, failing: number, work: () => T | Promise<T>): Promise<T> {
-    const { gate, database } = this.#sessions;
-    return gate.call(() => database.statement(doing, failing, work));
+    return this.#sessions.call(() => this.#sessions.statement(doing, failing, work));
   }
 }

@@ -43,6 +43,7 @@ export class SimulatedStreamSource implements StreamSource {
       if (signal.aborted || gate.shut) throw failed('given up');
     }
     if (random.chance(faults().openFails)) throw failed('opening a stream');
+    if (!this.#sessions.serverLives) throw failed('another life of the server');
     const stray = random.chance(faults().strayStreams);
     if (stray && !this.#sessions.breaks('same-server'))
       throw new RelayError('replication_unavailable', 'simulated: the slot is not on the server of the SQL sessions');

@@ -18,25 +18,27 @@ export class SimulatedReader implements TableReader, Visibility {
   }
 
   assignXid(): Promise<bigint> {
-    const { database, faults, gate } = this.#sessions;
-    return gate.call(async () => {
-      const xid = await database.statement('assigning x0', faults().passFails, () => database.assignXid());
+    const { database, faults } = this.#sessions;
+    return this.#sessions.call(async () => {
+      const xid = await this.#sessions.statement('assigning x0', faults().passFails, () => database.assignXid());
       if (database.random.chance(faults().slowXids)) await pause(database.random.below(60));
       return xid;
     });
   }
 
   snapshot(): Promise<Snapshot> {
-    const { database, faults, gate } = this.#sessions;
-    return gate.call(() => database.statement('looking', faults().passFails, () => database.snapshot()));
+    const { database, faults } = this.#sessions;
+    return this.#sessions.call(() =>
+      this.#sessions.statement('looking', faults().passFails, () => database.snapshot()),
+    );
   }
 
   open(request: PassRequest, signal: AbortSignal): Promise<TablePass> {
-    const { database, faults, gate } = this.#sessions;
-    return gate.call(async () => {
+    const { faults, gate } = this.#sessions;
+    return this.#sessions.call(async () => {
       let release: () => void = () => undefined;
       try {
-        return await database.statement('opening a pass', faults().passFails, async () => {
+        return await this.#sessions.statement('opening a pass', faults().passFails, async () => {
           const begun = await this.#begin(request.destination);
           release = begun.release;
           gate.whenShut(release);
@@ -64,7 +66,7 @@ export class SimulatedReader implements TableReader, Visibility {
   }
 
   #pass(request: PassRequest, signal: AbortSignal, { snapshot, insertLsn, rows, release }: BegunPass): TablePass {
-    const end = { reached: false };
+    const end = { reached: false, crashes: this.#sessions.database.crashes };
     const chunks = this.#sessions.breaks('one-snapshot')
       ? this.#pages(request, signal, end)
       : this.#chunks(rows, request, signal, end);
@@ -86,13 +88,13 @@ export class SimulatedReader implements TableReader, Visibility {
     rows: readonly SimulatedRow[],
     { maxRows, wanted = () => true }: PassRequest,
     signal: AbortSignal,
-    end: { reached: boolean },
+    end: PassEnd,
   ): AsyncGenerator<readonly OutboxRow[]> {
     const { random } = this.#sessions.database;
     let at = 0;
     for (let taken = 0; at < rows.length && taken < maxRows;) {
       const size = Math.min(1 + random.below(4), maxRows - taken);
-      await this.#answer();
+      await this.#answer(end);
       if (signal.aborted) return;
       const chunk: OutboxRow[] = [];
       for (; at < rows.length && chunk.length < size; at++) {
@@ -109,13 +111,13 @@ export class SimulatedReader implements TableReader, Visibility {
   async *#pages(
     { destination, maxRows, wanted = () => true }: PassRequest,
     signal: AbortSignal,
-    end: { reached: boolean },
+    end: PassEnd,
   ): AsyncGenerator<readonly OutboxRow[]> {
     const { random } = this.#sessions.database;
     let last = 0n;
     for (let taken = 0; taken < maxRows;) {
       const size = 1 + random.below(4);
-      await this.#answer();
+      await this.#answer(end);
       if (signal.aborted) return;
       const above = this.#sessions.unpublished(destination).filter(({ position }) => position > last);
       const page = above.map(toTableRow).filter(wanted).slice(0, size);
@@ -128,9 +130,8 @@ export class SimulatedReader implements TableReader, Visibility {
   }
 
   /** The next answer on the session of the pass, which ends with the server. */
-  #answer(): Promise<void> {
+  #answer({ crashes }: PassEnd): Promise<void> {
     const { database, faults, gate } = this.#sessions;
-    const { crashes } = database;
     return gate.call(async () => {
       await pause(database.random.below(3));
       if (database.crashes !== crashes) throw new RelayError('postgres_unreachable', 'simulated crash: a pass');
@@ -143,4 +144,11 @@ export class SimulatedReader implements TableReader, Visibility {
 interface BegunPass extends Pick<TablePass, 'snapshot' | 'insertLsn'> {
   readonly rows: readonly SimulatedRow[];
   readonly release: () => void;
+}
+
+interface PassEnd {
+  /** Every wanted row has been told. */
+  reached: boolean;
+  /** Of the server, when the pass began. */
+  readonly crashes: number;
 }

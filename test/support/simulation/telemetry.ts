@@ -1,7 +1,7 @@
 import type { DestinationTelemetry, RelayTelemetry } from '../../../src/relay/telemetry.ts';
 
 /** Tells nobody, but for stragglers. */
-export function noTelemetry(onStraggler: () => void = () => undefined): RelayTelemetry {
+export function noTelemetry(onStragglers: (rows: number) => void = () => undefined): RelayTelemetry {
   const nothing = (): void => undefined;
   const destination: DestinationTelemetry = {
     transition: nothing,
@@ -25,7 +25,7 @@ export function noTelemetry(onStraggler: () => void = () => undefined): RelayTel
     streamClosed: nothing,
     streamUnavailable: nothing,
     streamed: nothing,
-    stragglers: onStraggler,
+    stragglers: onStragglers,
     failed: nothing,
   };
 }

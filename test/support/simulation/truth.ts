@@ -12,7 +12,7 @@ export interface Verdict {
   /** Stored twice, where nothing happened that would excuse it. */
   readonly duplicates: readonly string[];
   readonly leftInTable: number;
-  /** Rows that only the audit has found. */
+  /** Rows that only the audit has found, though the publication had not left them out. */
   readonly stragglers: number;
   /** Why it never came to rest: published all, streaming; or null. */
   readonly stuck: string | null;
