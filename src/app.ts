@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
 import { probeEndpoints } from './admin/probes.ts';
 import { AdminServer } from './admin/server.ts';
-import { LagMonitor } from './app/lag-monitor.ts';
+import { LagMonitor, type WatchedOutbox } from './app/lag-monitor.ts';
 import { readDestinations, statusReport } from './app/status-report.ts';
 import { loadClients } from './app/publishers.ts';
 import { postgresOfTerm } from './app/postgres-of-term.ts';
-import { tableMapping } from './app/routes.ts';
+import { rowFilters, tableMapping } from './app/routes.ts';
 import { slotPrefix } from './app/slot-prefix.ts';
 import { buildTermRelay, type TermObserver } from './app/term.ts';
 import { endPredecessors } from './capture/stream/slot.ts';
@@ -124,7 +124,7 @@ export class App {
       const table = await this.#firstLook(ending);
       if (table === null) return;
       await loadClients(Object.values(config.destinations));
-      this.#monitor = new LagMonitor(this.#postgres, table, config.shard, this.#telemetry, () => this.#slotSample);
+      this.#monitor = new LagMonitor(this.#postgres, watched(config, table), this.#telemetry, () => this.#slotSample);
       this.#monitor.start();
       await this.#stand(ending, kill);
       this.#fatal.signal.throwIfAborted();
@@ -257,6 +257,11 @@ export class App {
     this.#role = role;
     this.#roleSince = Date.now();
   }
+}
+
+function watched(config: Config, table: OutboxTable): WatchedOutbox {
+  const destinations = Object.keys(config.destinations);
+  return { table, shard: config.shard, destinations, filters: rowFilters(config, table) };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

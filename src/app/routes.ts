@@ -1,12 +1,24 @@
 import type { Config } from '../config/index.ts';
 import type { Address } from '../core/message.ts';
 import { constantText } from '../core/template.ts';
+import type { OutboxTable } from '../core/table.ts';
+import { textExpression } from '../postgres/column-text.ts';
+import { quoteLiteral } from '../postgres/identifier.ts';
 import type { TableMapping } from '../postgres/table.ts';
+import { createRowFilters, type RowFilters } from '../route/row-filters.ts';
 import { columnsUsed, type AddressTemplate, type RouteSpec } from '../route/spec.ts';
 
 /** The configured routes as the router takes them. */
 export function routeSpecs(config: Config): readonly RouteSpec[] {
   return config.routes;
+}
+
+/** Which rows are whose, as far as SQL can tell. @throws RelayError `config_invalid` */
+export function rowFilters(config: Config, table: OutboxTable): RowFilters {
+  return createRowFilters(routeSpecs(config), table, Object.keys(config.destinations), {
+    textExpression,
+    quoteLiteral,
+  });
 }
 
 /** The configured table with all columns that the routes use. */

@@ -7,9 +7,7 @@ import { streamSource } from '../capture/stream/stream-source.ts';
 import { PostgresTableReader } from '../capture/table/reader.ts';
 import type { Term } from '../leader/election.ts';
 import { PostgresAuditor } from '../postgres/audit.ts';
-import { textExpression } from '../postgres/column-text.ts';
 import type { PostgresOptions } from '../postgres/connection.ts';
-import { quoteLiteral } from '../postgres/identifier.ts';
 import { PostgresParkedStore } from '../postgres/parked-store.ts';
 import { SqlSession } from '../postgres/session.ts';
 import { PostgresSettler, SETTLE_SETTINGS } from '../postgres/settle.ts';
@@ -18,11 +16,10 @@ import { PostgresVisibility } from '../postgres/visibility.ts';
 import { Relay, type RelayDestination, type RelayOptions } from '../relay/relay.ts';
 import type { RelayTelemetry } from '../relay/telemetry.ts';
 import { visibleOnly } from '../relay/visible-stream.ts';
-import { createRowFilters } from '../route/row-filters.ts';
 import { createRouter } from '../route/router.ts';
 import { PublishedExpiry } from './published-expiry.ts';
 import { createPublisher } from './publishers.ts';
-import { fixedAddresses, routeSpecs } from './routes.ts';
+import { fixedAddresses, routeSpecs, rowFilters } from './routes.ts';
 import { slotPrefix } from './slot-prefix.ts';
 
 /** The configuration, with the one server that all sessions of the term have to be on. */
@@ -62,7 +59,7 @@ export function buildTermRelay(
   const { postgres } = config;
   const names = Object.keys(config.destinations);
   const specs = routeSpecs(config);
-  const filters = createRowFilters(specs, table, names, { textExpression, quoteLiteral });
+  const filters = rowFilters(config, table);
   const sessions = {
     settle: new SqlSession(postgres, { role: 'settle', settings: SETTLE_SETTINGS }),
     parked: new SqlSession(postgres, { role: 'parked' }),

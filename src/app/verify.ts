@@ -53,9 +53,9 @@ export async function verifyAll(config: Config, options: VerifyOptions, signal: 
       const task = await taskOf(config, options, record, name);
       destinations.push(await verifyDestination(destination, task, options, signal));
     }
-    const { waitingRows, capped } = await sampleLag(session, table);
+    const { waitingRows, estimated } = await sampleLag(session, table);
     const ok = destinations.every((report) => isSound(report, options.strict));
-    return { ok, waitingRows, waitingRowsCapped: capped, destinations };
+    return { ok, waitingRows, waitingRowsEstimated: estimated, destinations };
   } finally {
     await Promise.all([closeConnection(client), session.close()]);
   }

@@ -48,9 +48,8 @@ function destinationLines(destinations: readonly DestinationStatus[]): readonly 
 
 function lagText({ lag }: StatusReport): string {
   if (lag === null) return 'not known yet';
-  const rows = `${lag.waitingRows}${lag.waitingRowsCapped ? ' or more' : ''} rows wait`;
-  const age =
-    lag.oldestUnpublishedSeconds === null ? '' : `, the oldest for ${lag.oldestUnpublishedSeconds.toFixed(1)} s`;
+  const rows = `${lag.waitingRowsEstimated ? 'about ' : ''}${lag.waitingRows} rows wait`;
+  const age = `, the oldest for ${lag.oldestUnpublishedSeconds.toFixed(1)} s`;
   const slot = lag.slot === null ? '' : `, the slot retains ${lag.slot.retainedBytes} bytes (${lag.slot.walStatus})`;
   return `${rows}${lag.waitingRows === 0 ? '' : age}${slot}`;
 }

@@ -92,7 +92,7 @@ function requestOf(options: Options): VerifyOptions {
 }
 
 function lines(report: VerifyReport, style: Style): readonly string[] {
-  const waiting = `${report.waitingRows}${report.waitingRowsCapped ? ' or more' : ''} rows wait in the outbox`;
+  const waiting = `${report.waitingRowsEstimated ? 'about ' : ''}${report.waitingRows} rows wait in the outbox`;
   return [
     ...report.destinations.flatMap((one) => [...destinationLines(one, style), '']),
     `${report.ok ? style.good('nothing wrong was found') : style.bad('ids are missing or out of order')}; ${waiting}`,

@@ -92,7 +92,7 @@ function destinationReasons(facts: StatusFacts): readonly StatusReason[] {
 /** How long the backlog may take, where both figures are known. */
 function remaining({ lag, destinations }: StatusFacts): string {
   const rate = destinations.reduce((sum, { rowsPerSecond }) => sum + (rowsPerSecond ?? 0), 0);
-  if (lag === null || lag.waitingRowsCapped || lag.waitingRows < rate || rate < 1) return '';
+  if (lag === null || lag.waitingRowsEstimated || lag.waitingRows < rate || rate < 1) return '';
   return `; at the present rate for about ${Math.ceil(lag.waitingRows / rate)} s more, without what is written meanwhile`;
 }
 

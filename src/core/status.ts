@@ -17,16 +17,26 @@ export type InstanceRole = 'starting' | 'standby' | 'leader' | 'stopping';
 
 /** How much of the outbox is unpublished, as one look at the table and the slot told. */
 export interface LagSample {
-  /** Age of the oldest row that is neither published nor parked, in seconds; 0 when none waits, null when the table does not tell. */
-  readonly oldestUnpublishedSeconds: number | null;
-  /** Rows that are neither published nor parked; counted only so far as `waitingRowsCapped` says. */
+  /** Age of the oldest row that is neither published nor parked, in seconds by the database's clock; 0 when none waits. */
+  readonly oldestUnpublishedSeconds: number;
+  /** Rows that are neither published nor parked. */
   readonly waitingRows: number;
-  /** There are at least `waitingRows`: counting stopped there. */
-  readonly waitingRowsCapped: boolean;
+  /** There are too many to be counted: `waitingRows` is what the statistics of Postgres tell. */
+  readonly waitingRowsEstimated: boolean;
   /** Rows that are set aside, of all destinations; counted only so far. */
   readonly parkedRows: number;
+  /** The same by destination, without those that are not known since the rows before theirs are too many. */
+  readonly destinations: readonly DestinationLag[];
   /** The slot of the stream that runs or is being opened; null while there is none. */
   readonly slot: SlotSample | null;
+}
+
+/** How much of what is routed to one destination is unpublished. */
+export interface DestinationLag {
+  readonly name: string;
+  readonly oldestUnpublishedSeconds: number;
+  /** At least so many, when {@link LagSample.waitingRowsEstimated}. */
+  readonly waitingRows: number;
 }
 
 /** The relay's replication slot as Postgres reports it. */

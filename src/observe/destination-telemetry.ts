@@ -73,11 +73,11 @@ export class DestinationTelemetry {
 
   /** Rows that the broker has stored. */
   acknowledged(rows: readonly OutboxRow[]): void {
-    const now = this.#reporter.now();
+    const now = this.#reporter.now() + this.#reporter.databaseAheadMs;
     let streamed = 0;
     for (const { lane, since } of rows) {
       if (lane === 'stream') streamed++;
-      // The clocks of two machines: what seems to come from the future took no time.
+      // What the difference of the clocks hides: what seems to come from the future took no time.
       if (!Number.isNaN(since)) this.#endToEnd[lane].observe(Math.max(0, now - since) / 1000);
     }
     this.#publishedRows += rows.length;

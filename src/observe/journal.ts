@@ -18,12 +18,18 @@ export class Journal {
   #errors: StatusReport['lastErrors'] = [];
   #stream: StatusReport['stream'] = { open: false, slot: null, since: null, error: null, waitsFor: null };
   #lag: StatusReport['lag'] = null;
+  /** By the monotonic clock: an old look must not seem new because the machine's clock was set back. */
   #lagAt: number | null = null;
   #instances: StatusReport['instances'] = null;
+  readonly #monotonic: () => number;
 
-  /** @param now milliseconds since 1970 */
-  constructor(now: () => number) {
+  /**
+   * @param now milliseconds since 1970
+   * @param monotonic milliseconds of a clock that is never set
+   */
+  constructor(now: () => number, monotonic: () => number) {
     this.#now = now;
+    this.#monotonic = monotonic;
   }
 
   /** The latest errors, newest first. */
@@ -42,7 +48,7 @@ export class Journal {
 
   /** Of the last successful look at the lag; null before the first. */
   get lagAgeSeconds(): number | null {
-    return this.#lagAt === null ? null : Math.max(0, this.#now() - this.#lagAt) / 1000;
+    return this.#lagAt === null ? null : (this.#monotonic() - this.#lagAt) / 1000;
   }
 
   /** Who stands for election, as it was last seen; null when it could not be. */
@@ -85,7 +91,7 @@ export class Journal {
   }
 
   lagSampled(sample: LagSample): void {
-    this.#lagAt = this.#now();
+    this.#lagAt = this.#monotonic();
     this.#lag = { ...sample, sampledAt: this.#time() };
   }
 

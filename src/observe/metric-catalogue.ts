@@ -119,7 +119,21 @@ export const METRICS = {
     'Age of the oldest row neither published nor parked; 0 when none waits. Absent while it is not known.',
   ),
   waiting_rows: metric('gauge', [], 'Rows neither published nor parked. Absent while it is not known.'),
-  waiting_rows_capped: metric('gauge', [], '1 when counting stopped at waiting_rows, so that there are more.'),
+  waiting_rows_estimated: metric(
+    'gauge',
+    [],
+    '1 when they were too many to be counted, so that their number is an estimate.',
+  ),
+  destination_oldest_unpublished_seconds: metric(
+    'gauge',
+    ['destination'],
+    "Age of the destination's oldest row neither published nor parked; 0 when none waits. Absent while it is not known.",
+  ),
+  destination_waiting_rows: metric(
+    'gauge',
+    ['destination'],
+    'Rows of the destination neither published nor parked, among those that were counted. Absent while it is not known.',
+  ),
   slot_retained_bytes: metric(
     'gauge',
     [],
@@ -148,7 +162,12 @@ export const METRICS = {
   lag_sample_age_seconds: metric(
     'gauge',
     [],
-    'Since the last successful look at table and slot. Absent before the first.',
+    'Since the last successful look at the table; before the first, since the start.',
+  ),
+  clock_offset_seconds: metric(
+    'gauge',
+    [],
+    "How far the clock of the database is ahead of this machine's; 0 unless it is more than a round trip could hide. Absent before it is known.",
   ),
 
   // instance

@@ -12,13 +12,15 @@ export class Reporter {
   readonly journal: Journal;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** How far the database's clock is ahead of {@link now}, in milliseconds, as far as it is known. */
+  databaseAheadMs = 0;
   readonly #limiter: LineLimiter;
 
-  constructor(metrics: Metrics, log: Log, now: () => number) {
+  constructor(metrics: Metrics, log: Log, now: () => number, monotonic: () => number) {
     this.metrics = metrics;
     this.log = log;
     this.now = now;
-    this.journal = new Journal(now);
+    this.journal = new Journal(now, monotonic);
     this.#limiter = new LineLimiter(now);
   }
 

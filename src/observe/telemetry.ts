@@ -30,6 +30,7 @@ export class Telemetry {
   readonly #reporter: Reporter;
   /** The last hour, a point for each look at the lag. */
   readonly history: History;
+  readonly #uptimeSeconds: () => number;
   readonly #destinations = new Map<string, DestinationTelemetry>();
   #read: () => readonly DestinationReading[] = () => [];
   /** Since the last scrape. Summed up here, since the library takes a microsecond a call, and there is one a transaction. */
@@ -52,9 +53,18 @@ export class Telemetry {
     },
   };
 
-  /** @param now milliseconds since 1970 */
-  constructor(metrics: Metrics, log: Log, now: () => number = Date.now) {
-    this.#reporter = new Reporter(metrics, log, now);
+  /**
+   * @param now milliseconds since 1970
+   * @param monotonic milliseconds of a clock that is never set
+   */
+  constructor(
+    metrics: Metrics,
+    log: Log,
+    now: () => number = Date.now,
+    monotonic: () => number = () => performance.now(),
+  ) {
+    this.#reporter = new Reporter(metrics, log, now, monotonic);
+    this.#uptimeSeconds = since(monotonic);
     this.history = new History(now);
     metrics.set('leader', NO_LABELS, 0);
     metrics.set('stream_open', NO_LABELS, 0);
@@ -169,9 +179,14 @@ export class Telemetry {
   lagSampled(sample: LagSample): void {
     this.journal.lagSampled(sample);
     this.#remember(sample);
-    this.#setOrClear('oldest_unpublished_seconds', sample.oldestUnpublishedSeconds);
-    this.#setOrClear('waiting_rows', sample.waitingRows);
-    this.#setOrClear('waiting_rows_capped', sample.waitingRowsCapped ? 1 : 0);
+    for (const gauge of DESTINATION_LAG_GAUGES) this.#metrics.clear(gauge);
+    this.#metrics.set('oldest_unpublished_seconds', NO_LABELS, sample.oldestUnpublishedSeconds);
+    this.#metrics.set('waiting_rows', NO_LABELS, sample.waitingRows);
+    this.#metrics.set('waiting_rows_estimated', NO_LABELS, sample.waitingRowsEstimated ? 1 : 0);
+    for (const { name: destination, oldestUnpublishedSeconds, waitingRows } of sample.destinations) {
+      this.#metrics.set('destination_oldest_unpublished_seconds', { destination }, oldestUnpublishedSeconds);
+      this.#metrics.set('destination_waiting_rows', { destination }, waitingRows);
+    }
   }
 
   /** Who stands for election; null when that could not be seen. */
@@ -181,9 +196,15 @@ export class Telemetry {
 
   /** The look failed: what the last one told may no longer be so, and is told no longer; only its age is. */
   lagUnknown(error: RelayError): void {
-    for (const gauge of LAG_GAUGES) this.#metrics.clear(gauge);
+    for (const gauge of [...LAG_GAUGES, ...DESTINATION_LAG_GAUGES]) this.#metrics.clear(gauge);
     this.#remember(null);
     this.#reporter.failed(error, 'the lag cannot be measured');
+  }
+
+  /** How far the database's clock is ahead of this one's, in milliseconds. Latencies are told by the database's from now on. */
+  databaseClock(aheadMs: number): void {
+    this.#reporter.databaseAheadMs = aheadMs;
+    this.#metrics.set('clock_offset_seconds', NO_LABELS, aheadMs / 1000);
   }
 
   #remember(sample: LagSample | null): void {
@@ -217,7 +238,7 @@ export class Telemetry {
 
   #refresh(): void {
     this.#countStreamed();
-    this.#setOrClear('lag_sample_age_seconds', this.journal.lagAgeSeconds);
+    this.#metrics.set('lag_sample_age_seconds', NO_LABELS, this.journal.lagAgeSeconds ?? this.#uptimeSeconds());
     for (const gauge of DESTINATION_GAUGES) this.#metrics.clear(gauge);
     for (const reading of this.#read()) {
       const destination = reading.name;
@@ -236,10 +257,16 @@ export class Telemetry {
   }
 }
 
-const LAG_GAUGES = ['oldest_unpublished_seconds', 'waiting_rows', 'waiting_rows_capped'] as const;
+/** Tells the seconds since it was made. */
+function since(monotonic: () => number): () => number {
+  const begin = monotonic();
+  return () => (monotonic() - begin) / 1000;
+}
 
-type PlainGauge =
-  (typeof LAG_GAUGES)[number] | 'lag_sample_age_seconds' | 'slot_retained_bytes' | 'slot_blocker_age_seconds';
+const LAG_GAUGES = ['oldest_unpublished_seconds', 'waiting_rows', 'waiting_rows_estimated'] as const;
+const DESTINATION_LAG_GAUGES = ['destination_oldest_unpublished_seconds', 'destination_waiting_rows'] as const;
+
+type PlainGauge = 'slot_retained_bytes' | 'slot_blocker_age_seconds';
 
 const DESTINATION_GAUGES = [
   'in_flight_messages',

@@ -70,7 +70,8 @@ export interface VerifyReport {
   readonly ok: boolean;
   /** Rows of all destinations that are neither published nor parked. */
   readonly waitingRows: number;
-  readonly waitingRowsCapped: boolean;
+  /** They were too many to be counted. */
+  readonly waitingRowsEstimated: boolean;
   readonly destinations: readonly DestinationReport[];
 }
 

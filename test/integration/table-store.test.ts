@@ -5,6 +5,7 @@ import { parseLsn } from '../../src/core/lsn.ts';
 import { PostgresAuditor } from '../../src/postgres/audit.ts';
 import { connectSql } from '../../src/postgres/connection.ts';
 import { withinDeadline } from '../../src/postgres/deadline.ts';
+import { databaseTime } from '../../src/postgres/clock.ts';
 import { sampleLag } from '../../src/postgres/lag.ts';
 import { discardParked, listParked, retryParked, showParked } from '../../src/postgres/parked-rows.ts';
 import { PostgresParkedStore } from '../../src/postgres/parked-store.ts';
@@ -190,21 +191,64 @@ describeWithService('postgres', 'beside the table', () => {
   });
 
   test('lag: the first row that is not parked, and counts up to a limit', async () => {
-    expect(await sampleLag(session, table)).toEqual({
-      oldestAgeSeconds: null,
-      waitingRows: 0,
-      parkedRows: 0,
-      capped: false,
-    });
+    const nothing = { destinations: new Map(), waitingRows: 0, estimated: false, parkedRows: 0 };
+    expect(await sampleLag(session, table)).toEqual(nothing);
     await sql.query(harness.insertKeys('a', 'b', 'c', 'd'));
     await sql.query(`UPDATE outbox SET created_at = clock_timestamp() - position * interval '100 s'`);
     await store.park([harness.mark(await row(1))]);
     const sample = await sampleLag(session, table);
-    expect(sample).toMatchObject({ waitingRows: 3, parkedRows: 1, capped: false });
-    expect(sample.oldestAgeSeconds).toBeGreaterThanOrEqual(200);
-    expect(sample.oldestAgeSeconds).toBeLessThan(260);
-    expect(await sampleLag(session, table, 2)).toMatchObject({ waitingRows: 2, capped: true });
-    expect((await sampleLag(session, harness.outbox({ createdAt: null }))).oldestAgeSeconds).toBeNull();
+    expect(sample).toMatchObject({ waitingRows: 3, parkedRows: 1, estimated: false });
+    expect([...sample.destinations]).toEqual([['', expect.objectContaining({ rows: 3 })]]);
+    const age = sample.destinations.get('')?.oldestAgeSeconds;
+    expect(age).toBeGreaterThanOrEqual(200);
+    expect(age).toBeLessThan(260);
+    const timeless = await sampleLag(session, harness.outbox({ createdAt: null }));
+    expect(timeless.destinations.get('')?.oldestAgeSeconds).toBeNull();
+  });
+
+  test('lag: told apart by destination, as far as rows are looked at, and beyond that estimated', async () => {
+    const question = {
+      destinations: ['x', 'y', 'z'],
+      filters: { filterSql: (name: string) => (name === 'z' ? null : `o.aggregateid = '${name}'`) },
+    };
+    await sql.query(harness.insertKeys('x', 'x', 'other', 'y', 'x'));
+    await sql.query(`UPDATE outbox SET created_at = clock_timestamp() - (6 - position) * interval '100 s'`);
+    const all = await sampleLag(session, table, question);
+    const rows = [...all.destinations].map(([name, waiting]) => [name, waiting.rows]);
+    expect(new Map(rows as [string, number][])).toEqual(new Map([['x', 3], ['z', 1], ['y', 1]])); // prettier-ignore
+    const ages = ['x', 'z', 'y'].map((name) => Math.floor((all.destinations.get(name)?.oldestAgeSeconds ?? 0) / 100));
+    expect(ages).toEqual([5, 3, 2]);
+    const firsts = new Set([...all.destinations.values()].map(({ first }) => first));
+    expect(firsts.size).toBe(3);
+
+    const some = await sampleLag(session, table, { ...question, limit: 3 });
+    expect([...some.destinations.keys()].sort()).toEqual(['x', 'z']);
+    expect(some.destinations.get('x')).toMatchObject({ rows: 2, first: all.destinations.get('x')?.first });
+    expect(some.estimated).toBe(true);
+    const told = async (): Promise<boolean> => {
+      // a session hands in its statistics after a statement, if a second has passed since the last time
+      await sql.query('SELECT 1');
+      return (await sampleLag(session, table, { ...question, limit: 3 })).waitingRows === 5;
+    };
+    await until(told, { what: 'the statistics to tell how many rows there are' });
+    await sql.query('DELETE FROM outbox WHERE position = 1');
+    expect((await sampleLag(session, table, question)).destinations.get('x')?.first).not.toBe(
+      all.destinations.get('x')?.first,
+    );
+  });
+
+  test('lag: by the clock of the database, and without what has not been committed', async () => {
+    const other = await connectSql(harness.postgresOptions(database.url), 'writer');
+    await other.query('BEGIN');
+    await other.query(`SET LOCAL search_path = public; ${harness.insertKeys('a')}`);
+    expect(await sampleLag(session, table)).toMatchObject({ waitingRows: 0 });
+    await other.query('COMMIT');
+    await other.end();
+    expect(await sampleLag(session, table)).toMatchObject({ waitingRows: 1 });
+    const before = Date.now();
+    const now = await databaseTime(session);
+    expect(now).toBeGreaterThan(before - 1_000);
+    expect(now).toBeLessThan(Date.now() + 1_000);
   });
 
   test('a session answers in order, reconnects after a loss, and ends within its deadline', async () => {

@@ -38,7 +38,8 @@ export function statusFacts(fields: Partial<StatusFacts> = {}): StatusFacts {
     lag: {
       oldestUnpublishedSeconds: 0,
       waitingRows: 0,
-      waitingRowsCapped: false,
+      waitingRowsEstimated: false,
+      destinations: [],
       parkedRows: 0,
       slot: { name: 'outbox_relay_0_1', retainedBytes: 1000, walStatus: 'reserved' },
       sampledAt: AT,

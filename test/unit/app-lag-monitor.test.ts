@@ -14,6 +14,7 @@ const TABLE = {
   reads: [],
   layout: columnLayout([]),
 };
+const OUTBOX = { table: TABLE, shard: 0, destinations: ['kafka'], filters: { filterSql: () => null } };
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => vi.useRealTimers());
@@ -33,7 +34,7 @@ test('a monitor that is stopped while it connects does not look again', async ()
   };
   const lagUnknown = vi.fn();
   const telemetry = { lagUnknown, instancesSampled: vi.fn() } as unknown as Telemetry;
-  const monitor = new LagMonitor(postgres, TABLE, 0, telemetry, () => null);
+  const monitor = new LagMonitor(postgres, OUTBOX, telemetry, () => null);
   const connected = once(server, 'connection');
   monitor.start();
   await connected;

@@ -16,9 +16,15 @@ interface Line {
 /** Telemetry with a clock of its own, and all that it told. */
 class Observed {
   now = Date.UTC(2024, 1, 29);
+  monotonic = 1_000;
   readonly lines: Line[] = [];
   readonly metrics = new Metrics({ version: 'v', node: 'n' }, { process: false });
-  readonly telemetry = new Telemetry(this.metrics, this.#log(), () => this.now);
+  readonly telemetry = new Telemetry(
+    this.metrics,
+    this.#log(),
+    () => this.now,
+    () => this.monotonic,
+  );
 
   async values(name: string): Promise<readonly string[]> {
     const prefix = `outbox_relay_${name}`;
@@ -66,7 +72,8 @@ const blocker: BlockingTransaction = {
 const sample: LagSample = {
   oldestUnpublishedSeconds: 12.5,
   waitingRows: 1000,
-  waitingRowsCapped: true,
+  waitingRowsEstimated: true,
+  destinations: [{ name: 'kafka', oldestUnpublishedSeconds: 12.5, waitingRows: 900 }],
   parkedRows: 3,
   slot: { name: 's', retainedBytes: 77, walStatus: 'extended' },
 };
@@ -96,6 +103,14 @@ describe('Telemetry', () => {
       '{destination="kafka",lane="table"} 2',
     ]);
     expect(observed.lines).toEqual([]);
+  });
+
+  it('tells latencies by the clock of the database', async () => {
+    const observed = new Observed();
+    observed.telemetry.databaseClock(90_000);
+    observed.telemetry.destination('kafka').acknowledged([row('stream', observed.now + 90_000 - 4)]);
+    expect(await observed.values('end_to_end_seconds_sum')).toContain('{destination="kafka",lane="stream"} 0.004');
+    expect(await observed.values('clock_offset_seconds')).toEqual(['90']);
   });
 
   it('tells a transition in one line, one metric with its reason, and the journal', async () => {
@@ -176,16 +191,24 @@ describe('Telemetry', () => {
 
   it('tells the lag of the last look, and when the next one fails, only how old that is', async () => {
     const observed = new Observed();
-    expect(await observed.values('lag_sample_age_seconds')).toEqual([]);
+    observed.monotonic += 3000;
+    expect(await observed.values('lag_sample_age_seconds')).toEqual(['3']);
+    expect(observed.telemetry.journal.lagAgeSeconds).toBeNull();
     observed.telemetry.lagSampled(sample);
-    const all = ['oldest_unpublished_seconds', 'waiting_rows', 'waiting_rows_capped'];
+    const all = ['oldest_unpublished_seconds', 'waiting_rows', 'waiting_rows_estimated'];
     expect(await Promise.all(all.map((name) => observed.values(name)))).toEqual([['12.5'], ['1000'], ['1']]);
-    observed.now += 7000;
+    const each = ['destination_oldest_unpublished_seconds', 'destination_waiting_rows'];
+    const ofKafka = each.map((name) => observed.values(name));
+    expect(await Promise.all(ofKafka)).toEqual([['{destination="kafka"} 12.5'], ['{destination="kafka"} 900']]);
+    observed.monotonic += 7000;
+    // set back by an hour meanwhile
+    observed.now -= 3_600_000;
     observed.telemetry.lagUnknown(new RelayError('postgres_unreachable', 'gone'));
-    for (const name of all) expect(await observed.values(name)).toEqual([]);
+    for (const name of [...all, ...each]) expect(await observed.values(name)).toEqual([]);
     expect(await observed.values('lag_sample_age_seconds')).toEqual(['7']);
-    observed.telemetry.lagSampled({ ...sample, slot: null });
+    observed.telemetry.lagSampled({ ...sample, destinations: [], slot: null });
     expect(await observed.values('waiting_rows')).toEqual(['1000']);
+    expect(await observed.values('destination_waiting_rows')).toEqual([]);
   });
 
   it('tells what the slot retains, as long as there is one', async () => {

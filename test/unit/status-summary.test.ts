@@ -61,7 +61,7 @@ describe('the summary', () => {
       'working: Catching up',
       'working d0 catches up by reading the table; at the present rate for about 50 s more, without what is written meanwhile',
     ]);
-    for (const unknown of [{ waitingRowsCapped: true }, { waitingRows: 5 }]) {
+    for (const unknown of [{ waitingRowsEstimated: true }, { waitingRows: 5 }]) {
       expect(said({ ...behind, lag: { ...lag, waitingRows: 5000, ...unknown } })[1]).toBe(
         'working d0 catches up by reading the table',
       );

@@ -105,15 +105,25 @@ export const LAG: PanelRow = {
       type: 'timeseries',
       width: 8,
       unit: 's',
-      queries: [{ expr: max(series('oldest_unpublished_seconds')), legend: 'all {{shard}}' }],
+      queries: [
+        { expr: max(series('oldest_unpublished_seconds')), legend: 'all {{shard}}' },
+        {
+          expr: max(series('destination_oldest_unpublished_seconds'), 'destination'),
+          legend: '{{destination}} {{shard}}',
+        },
+      ],
     },
     {
       title: 'Rows waiting (table)',
-      description: 'Neither published nor parked.',
+      description:
+        'Neither published nor parked; beyond the first 5,000 an estimate, and of a destination at least so many.',
       type: 'timeseries',
       width: 8,
       unit: 'short',
-      queries: [{ expr: max(series('waiting_rows')), legend: 'all {{shard}}' }],
+      queries: [
+        { expr: max(series('waiting_rows')), legend: 'all {{shard}}' },
+        { expr: max(series('destination_waiting_rows'), 'destination'), legend: '{{destination}} {{shard}}' },
+      ],
     },
     {
       title: 'Log retained (slot)',
@@ -130,7 +140,7 @@ export const LAG: PanelRow = {
       title: 'Age of the last look at the lag',
       description: 'By instance. Above a minute: this instance cannot ask the database, and tells no lag.',
       type: 'timeseries',
-      width: 12,
+      width: 8,
       unit: 's',
       queries: [{ expr: max(series('lag_sample_age_seconds'), 'instance'), legend: '{{instance}}' }],
     },
@@ -138,9 +148,18 @@ export const LAG: PanelRow = {
       title: 'Transaction that a slot waits for',
       description: 'Its age. /status names it (stream.waitsFor). A gap: none.',
       type: 'timeseries',
-      width: 12,
+      width: 8,
       unit: 's',
       queries: [{ expr: max(series('slot_blocker_age_seconds')), legend: 'age {{shard}}' }],
+    },
+    {
+      title: 'Clock of the database, ahead of ours',
+      description: 'By instance. Lag and latency are told by the clock of the database; 0 within a round trip.',
+      type: 'timeseries',
+      width: 8,
+      unit: 's',
+      queries: [{ expr: max(series('clock_offset_seconds'), 'instance'), legend: '{{instance}}' }],
+      defaults: { min: null },
     },
   ],
 };
