@@ -49,6 +49,7 @@ async function examineDatabase(config: Config): Promise<readonly Finding[]> {
         mapping: tableMapping(config),
         publication: capture.publication,
         captureMode: capture.mode,
+        walBudgetBytes: capture.walBudget,
         connection: postgres,
         keepsPublished: config.published.retain !== null,
       });

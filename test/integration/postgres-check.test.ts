@@ -40,6 +40,7 @@ describeWithService('postgres', 'check', () => {
     mapping,
     publication: publication!,
     captureMode: 'replication',
+    walBudgetBytes: 2 ** 30,
     connection: null,
   });
   const faultsFound = async (context: CheckContext): Promise<Finding[]> =>

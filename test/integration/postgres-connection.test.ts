@@ -2,7 +2,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RelayError } from '../../src/core/errors.ts';
-import { checkPostgres } from '../../src/postgres/check/index.ts';
+import { type CheckContext, checkPostgres } from '../../src/postgres/check/index.ts';
 import {
   closeConnection,
   connectionLost,
@@ -201,7 +201,8 @@ describeWithLauncher('postgres', 'connections', () => {
     await admin.end();
     const client = await connectSql(options, 'test');
     const examine = async (port: number) => {
-      const context = { mapping: outbox.mapping, publication: outbox.publication!, captureMode: 'auto' } as const;
+      const { mapping, publication } = outbox;
+      const context = { mapping, publication: publication!, captureMode: 'auto', walBudgetBytes: 2 ** 30 } as const;
       const findings = await checkPostgres(client, { ...context, connection: at(port) });
       return findings.find(({ subject }) => subject === 'postgres.direct_connection');
     };
@@ -273,6 +274,7 @@ describeWithLauncher('postgres', 'check of the server', () => {
         max_wal_senders: '1',
         synchronous_standby_names: '*',
         synchronous_commit: 'local',
+        max_slot_wal_keep_size: '64MB',
       },
     });
     const admin = await connectAdmin(server.url);
@@ -281,24 +283,32 @@ describeWithLauncher('postgres', 'check of the server', () => {
     const options = postgresOptions(server.url);
     const walsender = await connectReplication(options, 'other');
     const client = await connectSql(options, 'test');
-    const faults = async () => {
-      const context = { mapping, publication: publication!, captureMode: 'replication', connection: null } as const;
-      return (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
-    };
-    const found = await faults();
+    const needs = {
+      mapping,
+      publication: publication!,
+      captureMode: 'replication',
+      walBudgetBytes: 64 * 2 ** 20,
+    } as const;
+    const faults = async (context: CheckContext) =>
+      (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
+    const found = await faults({ ...needs, connection: null });
     expect(found.map(({ subject }) => subject)).toEqual([
       'postgres.wal_level',
       'postgres.replication_slots',
       'postgres.walsenders',
       'postgres.synchronous_standby_names',
+      'postgres.max_slot_wal_keep_size',
     ]);
+    const less = await faults({ ...needs, connection: null, walBudgetBytes: 63 * 2 ** 20 });
+    expect(less.map(({ subject }) => subject)).not.toContain('postgres.max_slot_wal_keep_size');
     for (const { remedy } of found) await admin.query(remedy!.split(';')[0]!);
     await Promise.all([closeConnection(walsender), closeConnection(client), admin.end()]);
     await server.restart();
 
     const again = await connectSql(options, 'test');
-    const context = { mapping, publication: publication!, captureMode: 'replication', connection: options } as const;
-    expect((await checkPostgres(again, context)).filter(({ status }) => status !== 'ok')).toEqual([]);
+    expect(
+      (await checkPostgres(again, { ...needs, connection: options })).filter(({ status }) => status !== 'ok'),
+    ).toEqual([]);
     await closeConnection(again);
   });
 
@@ -312,7 +322,8 @@ describeWithLauncher('postgres', 'check of the server', () => {
     const { mapping, publication } = await createOutbox(admin, { relayRole: 'sql_only' });
     const options = { ...postgresOptions(server.url), user: 'sql_only' };
     const client = await connectSql(options, 'test');
-    const context = { mapping, publication: publication!, captureMode: 'auto', connection: options } as const;
+    const needs = { mapping, publication: publication!, captureMode: 'auto', walBudgetBytes: 2 ** 30 } as const;
+    const context = { ...needs, connection: options };
     const found = (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
     expect(found).toMatchObject([{ status: 'warning', subject: 'postgres.replication_role' }]);
 

@@ -62,6 +62,7 @@ describeWithService('postgres', 'privileges', () => {
       mapping,
       publication: options.publication!,
       captureMode: 'replication',
+      walBudgetBytes: 2 ** 30,
       connection: null,
       keepsPublished,
     } as const;

@@ -11,6 +11,8 @@ export interface CheckContext {
   readonly publication: string;
   /** `capture.mode`. What only the log lane needs is a warning with `auto`, and not examined with `polling`. */
   readonly captureMode: 'auto' | 'replication' | 'polling';
+  /** `capture.walBudget`. */
+  readonly walBudgetBytes: number;
   /** Opens a walsender session as well, which is the only proof that pg_hba.conf and the network allow one; null: not. */
   readonly connection: PostgresOptions | null;
   /**

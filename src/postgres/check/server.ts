@@ -38,6 +38,7 @@ export async function checkReplicationSettings(subject: CheckSubject): Promise<F
     senders: number;
     max_senders: number;
     keep_size: string;
+    keep_mib: number;
     idle_timeout: string | null;
     sync_names: string;
   }>(
@@ -49,6 +50,7 @@ export async function checkReplicationSettings(subject: CheckSubject): Promise<F
             (SELECT count(*)::int FROM pg_stat_replication) AS senders,
             current_setting('max_wal_senders')::int AS max_senders,
             current_setting('max_slot_wal_keep_size') AS keep_size,
+            (SELECT setting::int FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS keep_mib,
             current_setting('idle_replication_slot_timeout', true) AS idle_timeout,
             current_setting('synchronous_standby_names') AS sync_names`,
   );
@@ -67,7 +69,7 @@ export async function checkReplicationSettings(subject: CheckSubject): Promise<F
     capacity(subject, 'replication_slots', row.slots, row.max_slots, 'max_replication_slots'),
     capacity(subject, 'walsenders', row.senders, row.max_senders, 'max_wal_senders'),
     ...(row.sync_names.includes('*') ? [anyStandby(row.sync_names)] : []),
-    ok('max_slot_wal_keep_size', `max_slot_wal_keep_size is ${row.keep_size}: ${keepSizeText(row.keep_size)}`),
+    slotLimit(subject, row.keep_size, row.keep_mib),
     ...(row.idle_timeout === null
       ? []
       : [
@@ -88,10 +90,23 @@ function anyStandby(names: string): Finding {
   );
 }
 
-function keepSizeText(setting: string): string {
-  return setting === '-1'
-    ? 'the log that a slot holds back is not limited by the server; capture.walBudget limits it'
-    : 'a slot that holds back more is lost, and the relay then reads the table';
+/** What a slot may hold back: by the server's limit the relay loses it, by its own it lets go of it in time. */
+function slotLimit({ walBudgetBytes }: CheckContext, shown: string, limitMib: number): Finding {
+  const name = 'max_slot_wal_keep_size';
+  if (limitMib < 0)
+    return ok(name, `${name} is ${shown}: the server does not limit what a slot holds back; capture.walBudget does`);
+  const budgetMib = Math.ceil(walBudgetBytes / 2 ** 20);
+  if (limitMib > budgetMib)
+    return ok(
+      name,
+      `${name} is ${shown}, above capture.walBudget: the relay closes its stream before the slot is lost`,
+    );
+  return warned(
+    name,
+    `${name} is ${shown}, and capture.walBudget not below it (${budgetMib}MB): the server takes the slot away before the relay closes its stream`,
+    // with some distance, since the relay looks from time to time
+    `ALTER SYSTEM SET ${name} = '${2 * budgetMib}MB'; then SELECT pg_reload_conf(); or a capture.walBudget well below ${shown}`,
+  );
 }
 
 function capacity(context: CheckContext, subject: string, used: number, limit: number, setting: string): Finding {
