@@ -8,6 +8,7 @@ import { postgresOfTerm } from './app/postgres-of-term.ts';
 import { rowFilters, tableMapping } from './app/routes.ts';
 import { slotPrefix } from './app/slot-prefix.ts';
 import { buildTermRelay, type TermObserver } from './app/term.ts';
+import { beginTracing } from './app/tracing.ts';
 import { endPredecessors } from './capture/stream/slot.ts';
 import type { Config } from './config/index.ts';
 import { backoffDelay } from './core/backoff.ts';
@@ -20,6 +21,7 @@ import { standForElection, type Term } from './leader/election.ts';
 import { instanceName } from './leader/instances.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Telemetry } from './observe/telemetry.ts';
+import type { Tracing } from './observe/tracing/spans.ts';
 import { closeConnection, connectSql, type PostgresOptions } from './postgres/connection.ts';
 import { withinDeadline } from './postgres/deadline.ts';
 import { postgresError } from './postgres/error.ts';
@@ -38,6 +40,8 @@ export interface AppOptions {
 /** Names this instance, for people. */
 const HOLDER = `${hostname()} ${process.pid}`;
 const CLOSE_DEADLINE_MS = 1_000;
+/** For the spans that wait when the process ends. */
+const FLUSH_DEADLINE_MS = 2_000;
 const START_RETRY = { baseMs: 500, maxMs: 5_000 };
 /** After a term that could not begin, so that another instance may try. */
 const TERM_RETRY_MS = 1_000;
@@ -73,6 +77,7 @@ export class App {
   #roleSince = Date.now();
   #relay: Relay | null = null;
   #monitor: LagMonitor | null = null;
+  #tracing: Tracing | null = null;
   #slotSample: SlotSample | null = null;
 
   constructor(options: AppOptions) {
@@ -124,6 +129,7 @@ export class App {
       const table = await this.#firstLook(ending);
       if (table === null) return;
       await loadClients(Object.values(config.destinations));
+      this.#tracing = await beginTracing(config, version, this.#telemetry, log);
       this.#monitor = new LagMonitor(this.#postgres, watched(config, table), this.#telemetry, () => this.#slotSample);
       this.#monitor.start();
       await this.#stand(ending, kill);
@@ -131,6 +137,7 @@ export class App {
     } finally {
       this.#enter('stopping');
       await this.#monitor?.stop();
+      await this.#tracing?.close(FLUSH_DEADLINE_MS);
       await this.#admin.close(CLOSE_DEADLINE_MS);
       log.info({}, 'outbox-relay has ended');
     }
@@ -215,7 +222,14 @@ export class App {
         nearBudget: (warning) => this.#telemetry.walBudgetNear(warning),
       },
     };
-    const term = buildTermRelay({ ...config, postgres }, table, this.#telemetry, observer, leadership);
+    const term = buildTermRelay(
+      { ...config, postgres },
+      table,
+      this.#telemetry,
+      observer,
+      leadership,
+      this.#tracing?.tracer ?? null,
+    );
     try {
       this.#relay = term.relay;
       await term.relay.start();

@@ -1,11 +1,13 @@
 import type { StatusReport } from '../core/status.ts';
 import { liveness, readiness, type Verdict } from './health.ts';
-import { type Answer, type Endpoint, jsonAnswer, textAnswer } from './http.ts';
+import { type AdminRequest, type Answer, type Endpoint, jsonAnswer, textAnswer } from './http.ts';
 
 /** What machines ask for. */
 export interface ProbeSources {
-  /** Prometheus' text format, and its media type. */
-  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  readonly metrics: {
+    /** @param accept the request's header, by which the text format is chosen */
+    expose(accept: string | undefined): Promise<{ readonly contentType: string; readonly body: string }>;
+  };
   readonly status: () => StatusReport;
 }
 
@@ -15,10 +17,10 @@ export function probeEndpoints({ metrics, status }: ProbeSources): readonly Endp
     const { ok, reason } = judge(status());
     return textAnswer(ok ? 200 : 503, reason);
   };
-  const tellMetrics = async (): Promise<Answer> => ({
+  const tellMetrics = async ({ headers }: AdminRequest): Promise<Answer> => ({
     code: 200,
-    contentType: metrics.contentType,
-    body: await metrics.text(),
+    ...(await metrics.expose(headers.accept)),
+    headers: { vary: 'accept' },
   });
   return [
     { method: 'GET', path: '/metrics', access: 'reader', answer: tellMetrics },

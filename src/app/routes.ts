@@ -21,9 +21,11 @@ export function rowFilters(config: Config, table: OutboxTable): RowFilters {
   });
 }
 
-/** The configured table with all columns that the routes use. */
+/** The configured table with all columns that the routes use, and the one that carries traces. */
 export function tableMapping(config: Config): TableMapping {
-  return { ...config.table, extra: columnsUsed(routeSpecs(config)) };
+  const { enabled, column } = config.tracing;
+  const extra = new Set([...columnsUsed(routeSpecs(config)), ...(enabled && column !== null ? [column] : [])]);
+  return { ...config.table, extra: [...extra] };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { RelayError } from '../core/errors.ts';
 import type { StreamSource } from '../core/capture.ts';
 import type { SlotObserver } from '../core/status.ts';
 import type { OutboxTable } from '../core/table.ts';
+import type { MessageTracer } from '../core/trace.ts';
 import { streamSource } from '../capture/stream/stream-source.ts';
 import { PostgresTableReader } from '../capture/table/reader.ts';
 import type { Term } from '../leader/election.ts';
@@ -48,6 +49,7 @@ export interface TermObserver {
  * Builds the relay of one term: everything new, so that nothing stale survives a loss of leadership.
  *
  * @param term of leadership: its epoch fences what is written, and it is asked before each send
+ * @param tracer null: messages are not traced
  */
 export function buildTermRelay(
   config: TermConfig,
@@ -55,6 +57,7 @@ export function buildTermRelay(
   telemetry: RelayTelemetry,
   observer: TermObserver,
   term: Pick<Term, 'epoch' | 'mayPublish'>,
+  tracer: MessageTracer | null,
 ): TermRelay {
   const { postgres } = config;
   const names = Object.keys(config.destinations);
@@ -75,7 +78,7 @@ export function buildTermRelay(
     {
       destinations: readers.map((reader, at) => destinationParts(config, names[at] ?? '', reader, observer)),
       streamSource: logLane(config, table, telemetry, observer, sessions.visible),
-      router: createRouter(specs, table, names),
+      router: createRouter(specs, table, names, tracer === null ? null : { tracer, column: config.tracing.column }),
       settler: new PostgresSettler(sessions.settle, table, retain !== null),
       parkedStore: new PostgresParkedStore(
         sessions.parked,

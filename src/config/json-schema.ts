@@ -82,7 +82,8 @@ function forEditors(node: SchemaNode): Record<string, unknown> {
 function scalar({ kind, enum: words, pattern, minimum, maximum, anyOf }: SchemaNode): Record<string, unknown> {
   switch (kind) {
     case 'integer':
-      return { type: 'integer', minimum, maximum };
+    case 'number':
+      return { type: kind, minimum, maximum };
     case 'boolean':
       return { type: 'boolean' };
     case 'choice':

@@ -6,7 +6,9 @@ const CERTIFICATES: ReadonlySet<string> = new Set(['ca', 'cert', 'clientCa']);
 
 /** The configuration for printing: without passwords and keys; certificates by their size only. */
 export function redactConfig(config: Config): unknown {
-  return redact(config, null, null);
+  const { tracing } = config;
+  const headers = Object.fromEntries(Object.keys(tracing.headers).map((name) => [name, REDACTED]));
+  return redact({ ...config, tracing: { ...tracing, headers } }, null, null);
 }
 
 function redact(value: unknown, name: string | null, section: string | null): unknown {
@@ -16,7 +18,7 @@ function redact(value: unknown, name: string | null, section: string | null): un
     return Object.fromEntries(printable.map(([key, inner]) => [key, redact(inner, key, name)]));
   }
   if (typeof value !== 'string' || name === null) return value;
-  if (name === 'managementUrl') return withoutLogin(value);
+  if (name === 'managementUrl' || name === 'endpoint') return withoutLogin(value);
   if (SECRETS.has(name)) return REDACTED;
   if (section !== 'tls') return value;
   if (name === 'key') return REDACTED;

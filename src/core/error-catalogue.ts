@@ -269,6 +269,13 @@ export const ERROR_CATALOGUE = {
     'The message says why: too many ids at a time, a queue that cannot be read without taking its messages, a destination without a broker.',
   ),
 
+  // tracing
+  tracing_export: entry(
+    'transient',
+    'The collector did not take spans; they are lost. Messages are published all the same.',
+    'Check that the collector runs, and tracing.endpoint, tracing.protocol and tracing.headers (or their OTEL_EXPORTER_OTLP_* variables).',
+  ),
+
   // leadership
   leadership_lost: entry(
     'transient',

@@ -1,4 +1,5 @@
 import type { OutboxRow } from './row.ts';
+import type { MessageTrace } from './trace.ts';
 
 /** Where a message goes. */
 export type Address = TopicAddress | ExchangeAddress;
@@ -37,4 +38,6 @@ export interface OutgoingMessage {
   readonly route: number;
   /** What the message counts against the memory budget, in bytes: body, key, headers and a fixed overhead. */
   readonly bytes: number;
+  /** Its span, whose ids are in its headers; null or left out: it is not traced. */
+  readonly trace?: MessageTrace | null;
 }

@@ -1,7 +1,8 @@
 /** Routing as the relay sees it: a pure function from a row to a message for one destination, or to the fault that prevents it. */
 import type { RelayError } from './errors.ts';
-import type { OutgoingMessage } from './message.ts';
+import type { Header, OutgoingMessage } from './message.ts';
 import type { OutboxRow } from './row.ts';
+import type { MessageTrace } from './trace.ts';
 
 /** What is done with a row that is refused for good. */
 export type OnError = 'park-key' | 'dead-letter' | 'halt';
@@ -25,6 +26,10 @@ export interface RoutedFault {
   readonly key: string | null;
   /** Index of the route, or -1 when none takes the row. */
   readonly route: number;
+  /** Those that the message would have had, as far as they could be determined. */
+  readonly headers?: readonly Header[];
+  /** Its span; null or left out: it is not traced. */
+  readonly trace?: MessageTrace | null;
 }
 
 export type Routed = RoutedMessage | RoutedFault;

@@ -1,23 +1,30 @@
 import type { RelayError } from '../core/errors.ts';
-import type { OnError } from '../core/routing.ts';
-import type { Lane, OutboxRow, RowRef } from '../core/row.ts';
+import type { OutgoingMessage } from '../core/message.ts';
+import type { OnError, Routed } from '../core/routing.ts';
+import type { Lane } from '../core/row.ts';
 import type { CircuitStateName, DestinationStateName } from '../core/status.ts';
+import type { LogFields } from '../core/log.ts';
+import { traceOf } from '../core/trace-propagation.ts';
 import type { HistogramSeries } from './histogram.ts';
 import type { Reporter } from './reporter.ts';
+import type { DestinationSpans } from './tracing/spans.ts';
 
 /** What one destination tells, as metrics and log lines: a line for what changes, none for what flows. */
 export class DestinationTelemetry {
   readonly #name: string;
   readonly #reporter: Reporter;
+  readonly #spans: DestinationSpans | null;
   readonly #endToEnd: Readonly<Record<Lane, HistogramSeries>>;
   readonly #batchRows: HistogramSeries;
   readonly #passSeconds: HistogramSeries;
   readonly #passRows: HistogramSeries;
   #publishedRows = 0;
 
-  constructor(destination: string, reporter: Reporter) {
+  /** @param spans null: messages are not traced */
+  constructor(destination: string, reporter: Reporter, spans: DestinationSpans | null) {
     const { metrics } = reporter;
     this.#name = destination;
+    this.#spans = spans;
     this.#reporter = reporter;
     this.#endToEnd = {
       stream: metrics.histogram('end_to_end_seconds', { destination, lane: 'stream' }),
@@ -71,19 +78,25 @@ export class DestinationTelemetry {
     else log.debug(fields, `the circuit is ${to}`);
   }
 
-  /** Rows that the broker has stored. */
-  acknowledged(rows: readonly OutboxRow[]): void {
-    const now = this.#reporter.now() + this.#reporter.databaseAheadMs;
+  /** Messages that the broker has stored. */
+  acknowledged(messages: readonly OutgoingMessage[]): void {
+    const at = this.#reporter.now();
+    const now = at + this.#reporter.databaseAheadMs;
     let streamed = 0;
-    for (const { lane, since } of rows) {
+    for (const { row, trace } of messages) {
+      const { lane, since } = row;
       if (lane === 'stream') streamed++;
+      if (Number.isNaN(since)) continue;
       // What the difference of the clocks hides: what seems to come from the future took no time.
-      if (!Number.isNaN(since)) this.#endToEnd[lane].observe(Math.max(0, now - since) / 1000);
+      const seconds = Math.max(0, now - since) / 1000;
+      if (trace) this.#endToEnd[lane].observeTraced(seconds, trace, at);
+      else this.#endToEnd[lane].observe(seconds);
     }
-    this.#publishedRows += rows.length;
-    this.#batchRows.observe(rows.length);
+    this.#publishedRows += messages.length;
+    this.#batchRows.observe(messages.length);
     this.#published('stream', streamed);
-    this.#published('table', rows.length - streamed);
+    this.#published('table', messages.length - streamed);
+    this.#spans?.acknowledged(messages);
   }
 
   /** An attempt of so many messages failed and is repeated inside the session. */
@@ -93,21 +106,23 @@ export class DestinationTelemetry {
     this.#reporter.failed(error, 'sending failed and is repeated', { messages }, destination);
   }
 
-  /** So many rows were sent to a session that ended before they were acknowledged. */
-  forgotten(rows: number): void {
-    this.#reporter.metrics.count('resent_total', { destination: this.#name }, rows);
+  /** These were sent to a session that ended before they were acknowledged. */
+  forgotten(messages: readonly OutgoingMessage[]): void {
+    this.#reporter.metrics.count('resent_total', { destination: this.#name }, messages.length);
+    this.#spans?.unacknowledged(messages);
   }
 
-  setAside(row: RowRef, fault: RelayError, action: OnError): void {
+  setAside(routed: Routed, fault: RelayError, action: OnError): void {
     const destination = this.#name;
     this.#reporter.metrics.count('refused_total', { destination, code: fault.code, action });
-    this.#reporter.failed(fault, 'a row is set aside', { ...identity(row), action }, destination);
+    this.#reporter.failed(fault, 'a row is set aside', { ...identity(routed), action }, destination);
+    this.#spans?.refused(routed, fault);
   }
 
-  deadLetterFailed(row: RowRef, error: RelayError): void {
+  deadLetterFailed(routed: Routed, error: RelayError): void {
     const destination = this.#name;
     this.#reporter.metrics.count('dead_letter_failures_total', { destination, code: error.code });
-    this.#reporter.failed(error, 'a dead letter could not be sent; its key is parked', identity(row), destination);
+    this.#reporter.failed(error, 'a dead letter could not be sent; its key is parked', identity(routed), destination);
   }
 
   passEnded(outcome: { readonly complete: boolean; readonly taken: number }, durationMs: number): void {
@@ -131,6 +146,9 @@ export class DestinationTelemetry {
   }
 }
 
-function identity({ position, id }: RowRef): { readonly position: bigint; readonly id: string } {
-  return { position, id };
+/** Which row a line is about; its trace by the names that OpenTelemetry has for them in JSON. */
+function identity(routed: Routed): LogFields {
+  const { position, id } = routed.row;
+  const trace = traceOf(routed);
+  return { position, id, ...(trace === null ? {} : { trace_id: trace.traceId, span_id: trace.spanId }) };
 }

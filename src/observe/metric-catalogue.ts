@@ -170,6 +170,13 @@ export const METRICS = {
     "How far the clock of the database is ahead of this machine's; 0 unless it is more than a round trip could hide. Absent before it is known.",
   ),
 
+  // tracing
+  tracing_spans_total: metric(
+    'counter',
+    ['result'],
+    'Spans of messages, by what became of them: exported, failed (the collector did not take them), dropped (too many waited).',
+  ),
+
   // instance
   leader: metric('gauge', [], '1 while this instance is the one that publishes.'),
   errors_total: metric('counter', ['code'], 'Errors by code (docs/errors.md).'),

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import { HistogramFamily, type HistogramSeries } from './histogram.ts';
+import { type Exposition, openMetricsText, wantsOpenMetrics } from './exposition.ts';
+import { HistogramFamily, type HistogramSeries, type TextFormat } from './histogram.ts';
 import {
   METRIC_PREFIX,
   type MetricLabels,
@@ -22,8 +23,6 @@ export interface BuildInfo {
  * Histograms are our own: the library takes a microsecond an observation, too much for one a row.
  */
 export class Metrics {
-  /** The media type of {@link text}. */
-  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #registry = new Registry();
   readonly #counters = new Map<MetricName, Counter>();
   readonly #gauges = new Map<MetricName, Gauge>();
@@ -65,10 +64,24 @@ export class Metrics {
     return () => this.#refreshers.delete(refresh);
   }
 
+  /**
+   * All metrics, in the format that is asked for: OpenMetrics, which has exemplars, or else Prometheus' text format.
+   *
+   * @param accept the request's header `accept`
+   */
+  async expose(accept: string | undefined): Promise<Exposition> {
+    if (!wantsOpenMetrics(accept)) return { contentType: Registry.PROMETHEUS_CONTENT_TYPE, body: await this.text() };
+    return { contentType: Registry.OPENMETRICS_CONTENT_TYPE, body: openMetricsText(await this.#lines('openmetrics')) };
+  }
+
   /** All metrics in Prometheus' text format. */
-  async text(): Promise<string> {
+  text(): Promise<string> {
+    return this.#lines('prometheus');
+  }
+
+  async #lines(format: TextFormat): Promise<string> {
     for (const refresh of this.#refreshers) refresh();
-    const histograms = [...this.#histograms.values()].map((family) => family.expose());
+    const histograms = [...this.#histograms.values()].map((family) => family.expose(format));
     return `${await this.#registry.metrics()}\n${histograms.join('\n\n')}\n`;
   }
 

@@ -1,4 +1,4 @@
-import { RelayError } from '../core/errors.ts';
+import { describeError, RelayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import {
   CIRCUIT_STATES,
@@ -15,12 +15,15 @@ import { History } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { Metrics } from './metrics.ts';
 import { Reporter } from './reporter.ts';
+import type { Tracing } from './tracing/spans.ts';
 
 /** What is read of the destinations at each scrape. */
 export type DestinationReading = DestinationGauges & { readonly name: string };
 
 const WAL_STATUSES = ['reserved', 'extended', 'unreserved', 'lost'] as const;
 const NO_LABELS = {};
+/** Of what a collector says. */
+const SHOWN_CHARACTERS = 300;
 
 /**
  * What an instance tells of itself: each event as metrics, as a log line where something changes, and in the journal
@@ -35,6 +38,9 @@ export class Telemetry {
   #read: () => readonly DestinationReading[] = () => [];
   /** Since the last scrape. Summed up here, since the library takes a microsecond a call, and there is one a transaction. */
   #streamed = { transactions: 0, rows: 0, bytes: 0 };
+  /** As well, since there may be one a row. */
+  #droppedSpans = 0;
+  #tracing: Tracing | null = null;
 
   /** What becomes of published rows. */
   readonly settling = {
@@ -50,6 +56,19 @@ export class Telemetry {
     failed: (error: RelayError): void => {
       this.#metrics.count('delete_retries_total', NO_LABELS);
       this.#reporter.failed(error, 'deleting published rows failed and is repeated');
+    },
+  };
+
+  /** What becomes of spans. */
+  readonly spans = {
+    exported: (spans: number): void => this.#metrics.count('tracing_spans_total', { result: 'exported' }, spans),
+    failed: (spans: number, error: unknown): void => {
+      this.#metrics.count('tracing_spans_total', { result: 'failed' }, spans);
+      const message = describeError(error).slice(0, SHOWN_CHARACTERS);
+      this.#reporter.failed(new RelayError('tracing_export', message), 'spans could not be exported', { spans });
+    },
+    dropped: (spans: number): void => {
+      this.#droppedSpans += spans;
     },
   };
 
@@ -84,7 +103,7 @@ export class Telemetry {
   destination(name: string): DestinationTelemetry {
     const known = this.#destinations.get(name);
     if (known !== undefined) return known;
-    const telemetry = new DestinationTelemetry(name, this.#reporter);
+    const telemetry = new DestinationTelemetry(name, this.#reporter, this.#tracing?.destination(name) ?? null);
     this.#destinations.set(name, telemetry);
     return telemetry;
   }
@@ -98,6 +117,12 @@ export class Telemetry {
   throughput(destination: string): Throughput {
     const publishedRows = this.#destinations.get(destination)?.publishedRows ?? 0;
     return { publishedRows, rowsPerSecond: this.history.rate(destination, publishedRows) };
+  }
+
+  /** Messages are traced. To be told before any destination is asked for. */
+  trace(tracing: Tracing): void {
+    this.#tracing = tracing;
+    for (const result of ['exported', 'failed', 'dropped']) this.#metrics.count('tracing_spans_total', { result }, 0);
   }
 
   leader(leads: boolean): void {
@@ -231,6 +256,11 @@ export class Telemetry {
     this.#metrics.count('stream_bytes_total', NO_LABELS, bytes);
   }
 
+  #countDropped(): void {
+    this.#metrics.count('tracing_spans_total', { result: 'dropped' }, this.#droppedSpans);
+    this.#droppedSpans = 0;
+  }
+
   #setOrClear(name: PlainGauge, value: number | null): void {
     if (value === null) this.#metrics.clear(name);
     else this.#metrics.set(name, NO_LABELS, value);
@@ -238,6 +268,7 @@ export class Telemetry {
 
   #refresh(): void {
     this.#countStreamed();
+    if (this.#tracing !== null) this.#countDropped();
     this.#metrics.set('lag_sample_age_seconds', NO_LABELS, this.journal.lagAgeSeconds ?? this.#uptimeSeconds());
     for (const gauge of DESTINATION_GAUGES) this.#metrics.clear(gauge);
     for (const reading of this.#read()) {

@@ -112,12 +112,14 @@ export class Ledger {
     return true;
   }
 
-  /** Forgets all that is not acknowledged, when the session that was to send it has ended. Returns how many. */
-  forgetSent(): number {
-    const forgotten = this.#sent;
+  /** Forgets all that is not acknowledged, when the session that was to send it has ended, and returns it. */
+  forgetSent(): readonly OutgoingMessage[] {
+    const forgotten: OutgoingMessage[] = [];
     for (const first of this.#entries.values()) {
       for (let entry: Entry | null = first; entry !== null; entry = entry.next) {
-        if (entry.message !== null) this.#unlink(entry);
+        if (entry.message === null) continue;
+        forgotten.push(entry.message);
+        this.#unlink(entry);
       }
     }
     this.#sent = 0;

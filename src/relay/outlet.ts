@@ -195,7 +195,7 @@ export class Outlet implements SettlingOwner {
   #acknowledged(messages: readonly OutgoingMessage[]): void {
     const own = messages.filter(({ row }) => this.ledger.acknowledge(row));
     const rows = own.map(({ row }) => row);
-    this.#parts.telemetry.acknowledged(rows);
+    this.#parts.telemetry.acknowledged(own);
     this.#parts.settling.push(this.#parts.keepsPublished ? own.map((message) => this.#delivered(message)) : rows, this);
     if (!this.#progressed) {
       this.#progressed = true;

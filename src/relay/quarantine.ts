@@ -87,7 +87,7 @@ export class Quarantine {
   #setAside(routed: Routed, fault: RelayError, route: number, session: PublisherSession): void {
     const onError = this.#parts.router.onError(route);
     if (onError === 'park-key' && this.#tooMany(routed, fault, session)) return;
-    this.#parts.telemetry.setAside(routed.row, fault, onError);
+    this.#parts.telemetry.setAside(routed, fault, onError);
     if (onError === 'halt') {
       const { position, id } = routed.row;
       this.#host.halt(
@@ -141,7 +141,7 @@ export class Quarantine {
         this.#parked.releaseLater(row);
         return;
       }
-      this.#parts.telemetry.deadLetterFailed(row, failure);
+      this.#parts.telemetry.deadLetterFailed(routed, failure);
       if (routed.message === null) this.#ledger.forget(row);
       this.#park(routed, fault, session);
       return;

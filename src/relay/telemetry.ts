@@ -1,6 +1,6 @@
 import type { RelayError } from '../core/errors.ts';
-import type { OnError } from '../core/routing.ts';
-import type { OutboxRow, RowRef } from '../core/row.ts';
+import type { OutgoingMessage } from '../core/message.ts';
+import type { OnError, Routed } from '../core/routing.ts';
 import type { CircuitStateName } from '../core/status.ts';
 import type { DestinationState } from './machine.ts';
 import type { PassOutcome } from './pass.ts';
@@ -19,13 +19,13 @@ export interface DestinationTelemetry {
   /** A session with the broker is open. */
   opened(): void;
   openFailed(error: RelayError): void;
-  acknowledged(rows: readonly OutboxRow[]): void;
+  acknowledged(messages: readonly OutgoingMessage[]): void;
   /** An attempt of so many messages failed and is repeated inside the session. */
   retrying(error: RelayError, messages: number): void;
-  /** So many rows were sent to a session that ended before they were acknowledged; they are read and sent again. */
-  forgotten(rows: number): void;
-  setAside(row: RowRef, fault: RelayError, how: OnError): void;
-  deadLetterFailed(row: RowRef, error: RelayError): void;
+  /** These were sent to a session that ended before they were acknowledged; their rows are read and sent again. */
+  forgotten(messages: readonly OutgoingMessage[]): void;
+  setAside(routed: Routed, fault: RelayError, how: OnError): void;
+  deadLetterFailed(routed: Routed, error: RelayError): void;
   passEnded(outcome: PassOutcome, durationMs: number): void;
   /** Streamed transactions that a pass had already published. */
   skipped(transactions: number): void;

@@ -9,7 +9,7 @@ const REASON_CHARACTERS = 1000;
 /** What a dead letter is made from. */
 export interface DeadLetterParts {
   readonly row: OutboxRow;
-  readonly contents: Contents;
+  readonly contents: Omit<Contents, 'trace'>;
   readonly key: string | null;
   readonly route: number;
   /** Where the message was to go; null when that could not be determined. */

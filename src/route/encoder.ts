@@ -2,9 +2,11 @@ import { RelayError } from '../core/errors.ts';
 import type { Header } from '../core/message.ts';
 import type { ColumnValue, OutboxRow } from '../core/row.ts';
 import type { OutboxTable } from '../core/table.ts';
+import type { MessageTrace } from '../core/trace.ts';
 import { parseHeaders } from './headers.ts';
 import type { RouteSpec } from './spec.ts';
 import { compileTemplate, type Template } from './template.ts';
+import type { TraceHeaders } from './trace-headers.ts';
 
 /** What a message costs in memory beside its contents: its objects, and its entries in queues and ledgers. */
 const OVERHEAD_BYTES = 400;
@@ -18,6 +20,7 @@ export interface Contents {
   readonly type: string | null;
   readonly contentType: string;
   readonly headers: readonly Header[];
+  readonly trace: MessageTrace | null;
 }
 
 /** Makes a row's values the contents of a message. The body's bytes are not copied. */
@@ -28,12 +31,20 @@ export class Encoder {
   readonly #contentType: string;
   readonly #added: readonly (readonly [name: string, value: Template])[];
   readonly #addedNames: ReadonlySet<string>;
+  readonly #tracing: TraceHeaders | null;
 
   /**
    * @param where the route, for messages, e.g. `routes[2]`
+   * @param tracing null: messages are not traced
    * @throws RelayError `config_invalid` for a header that cannot be used, or a table without payload
    */
-  constructor(spec: Pick<RouteSpec, 'headers' | 'contentType'>, table: OutboxTable, where: string) {
+  constructor(
+    spec: Pick<RouteSpec, 'headers' | 'contentType'>,
+    table: OutboxTable,
+    where: string,
+    tracing: TraceHeaders | null,
+  ) {
+    this.#tracing = tracing;
     this.#payload = table.layout.indexOf('payload');
     const payload = table.reads[this.#payload];
     if (payload === undefined) throw new RelayError('config_invalid', 'the outbox table has no payload column');
@@ -64,12 +75,14 @@ export class Encoder {
     }
   }
 
-  #contents(row: OutboxRow, headers: readonly Header[]): Contents {
+  #contents(row: OutboxRow, own: readonly Header[]): Contents {
+    const traced = this.#tracing === null ? null : this.#tracing.begin(row, own);
     return {
       body: bytesOf(row.values[this.#payload] ?? null),
       type: row.values[this.#type]?.toString() ?? null,
       contentType: this.#contentType,
-      headers,
+      headers: traced === null ? own : traced.headers,
+      trace: traced === null ? null : traced.trace,
     };
   }
 

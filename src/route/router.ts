@@ -10,9 +10,11 @@ import { Encoder, messageBytes } from './encoder.ts';
 import { compileRules } from './rules.ts';
 import type { RouteSpec } from './spec.ts';
 import { compileTemplate } from './template.ts';
+import { TraceHeaders, type TracingSpec } from './trace-headers.ts';
 
 /** Of a value in a message, so many characters are shown. */
 const SHOWN_CHARACTERS = 100;
+const NOTHING_KNOWN = { headers: [], trace: null };
 
 interface Route {
   readonly destination: string;
@@ -26,13 +28,20 @@ interface Route {
  * Compiles the routes against the table as it is read.
  *
  * @param destinations in the order of the configuration: a row that no route takes is the business of the first
+ * @param tracing null: messages are not traced
  * @throws RelayError `config_invalid` when a template is malformed, names a column that is not read, or a destination
  *   that is not there
  */
-export function createRouter(specs: readonly RouteSpec[], table: OutboxTable, destinations: readonly string[]): Router {
+export function createRouter(
+  specs: readonly RouteSpec[],
+  table: OutboxTable,
+  destinations: readonly string[],
+  tracing: TracingSpec | null = null,
+): Router {
   const [first] = destinations;
   if (first === undefined) throw new RelayError('config_invalid', 'there is no destination');
-  const routes = specs.map((spec, index) => compileRoute(spec, table, destinations, `routes[${index}]`));
+  const context = { table, destinations, tracing: tracing === null ? null : new TraceHeaders(tracing, table) };
+  const routes = specs.map((spec, index) => compileRoute(spec, context, `routes[${index}]`));
   const choose = compileRules(specs, table);
   const matchColumns = [...new Set(specs.flatMap(({ match }) => Object.keys(match)))];
   const shown = matchColumns.map((name) => rowColumn(table, name, 'routes'));
@@ -43,7 +52,8 @@ export function createRouter(specs: readonly RouteSpec[], table: OutboxTable, de
     if (taken === undefined) {
       const values = shown.map(({ name, read }) => `${name} = ${quoted(read(row))}`).join(', ');
       const fault = new RelayError('route_none', `no route takes the row (${values})`);
-      return { destination: first, row, message: null, fault, key: null, route: index };
+      const { headers, trace } = routes[0]?.encoder.encodeWhatCan(row) ?? NOTHING_KNOWN;
+      return { destination: first, row, message: null, fault, key: null, route: index, headers, trace };
     }
     return routeBy(taken, index, row);
   };
@@ -55,7 +65,14 @@ export function createRouter(specs: readonly RouteSpec[], table: OutboxTable, de
   };
 }
 
-function compileRoute(spec: RouteSpec, table: OutboxTable, destinations: readonly string[], where: string): Route {
+/** What all routes are compiled against. */
+interface RouteContext {
+  readonly table: OutboxTable;
+  readonly destinations: readonly string[];
+  readonly tracing: TraceHeaders | null;
+}
+
+function compileRoute(spec: RouteSpec, { table, destinations, tracing }: RouteContext, where: string): Route {
   const { destination, address, key, deadLetter } = spec;
   if (!destinations.includes(destination)) {
     throw new RelayError('config_invalid', `${where} names the destination '${destination}', which is not configured`);
@@ -64,7 +81,7 @@ function compileRoute(spec: RouteSpec, table: OutboxTable, destinations: readonl
     destination,
     addressOf: compileAddress(address, table, where),
     keyOf: key === null ? () => null : compileTemplate(key, table, `${where}.key`).render,
-    encoder: new Encoder(spec, table, where),
+    encoder: new Encoder(spec, table, where, tracing),
     deadLetterOf: deadLetter === null ? null : compileAddress(deadLetter, table, `${where}.deadLetter`),
   };
 }
@@ -74,13 +91,25 @@ function routeBy(route: Route, index: number, row: OutboxRow): Routed {
   try {
     key = route.keyOf(row);
     const address = route.addressOf(row);
-    const { body, type, contentType, headers } = route.encoder.encode(row);
+    const { body, type, contentType, headers, trace } = route.encoder.encode(row);
     const bytes = messageBytes(row, headers);
-    const message: OutgoingMessage = { row, address, key, body, type, contentType, headers, route: index, bytes };
+    const message: OutgoingMessage = {
+      row,
+      address,
+      key,
+      body,
+      type,
+      contentType,
+      headers,
+      route: index,
+      bytes,
+      trace,
+    };
     return { destination: route.destination, row, message, fault: null };
   } catch (fault) {
     if (!(fault instanceof RelayError)) throw fault;
-    return { destination: route.destination, row, message: null, fault, key, route: index };
+    const { headers, trace } = route.encoder.encodeWhatCan(row);
+    return { destination: route.destination, row, message: null, fault, key, route: index, headers, trace };
   }
 }
 
@@ -94,7 +123,7 @@ function deadLetterOf(routes: readonly Route[], routed: Routed, fault: RelayErro
   if (address === null) return null;
   return deadLetterMessage(address, {
     row,
-    contents: message ?? route.encoder.encodeWhatCan(row),
+    contents: message ?? { ...route.encoder.encodeWhatCan(row), ...(routed.headers && { headers: routed.headers }) },
     key: message === null ? routed.key : message.key,
     route: index,
     original: message === null ? withoutFault(() => route.addressOf(row)) : message.address,

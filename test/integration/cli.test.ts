@@ -106,7 +106,7 @@ describe('the command line', () => {
     const admin = new AdminServer(
       { host: '127.0.0.1', port: 0 },
       probeEndpoints({
-        metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+        metrics: { expose: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
         status: () => report,
       }),
       silent,

@@ -95,9 +95,14 @@ export class RelayProcess {
     return (await (await this.#get('/status')).json()) as StatusReport;
   }
 
+  /** Its metrics, in the text format, or the one that `accept` asks for. */
+  async scrape(accept = 'text/plain'): Promise<string> {
+    return (await this.#get('/metrics', { accept })).text();
+  }
+
   /** A metric by its name without the prefix, summed over its labels; only over those that `labels` names, if given. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    const text = await (await this.#get('/metrics')).text();
+    const text = await this.scrape();
     const samples = text.split('\n').filter((line) => /^outbox_relay_(\w+)/.exec(line)?.[1] === name);
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
     const matching = samples.filter((line) => wanted.every((part) => line.includes(part)));
@@ -135,8 +140,8 @@ export class RelayProcess {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
-  #get(path: string): Promise<Response> {
-    return fetch(`${this.#admin}${path}`, { signal: AbortSignal.timeout(10_000) });
+  #get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return fetch(`${this.#admin}${path}`, { headers, signal: AbortSignal.timeout(10_000) });
   }
 }
 

@@ -24,6 +24,8 @@ export interface RelaySettings {
   readonly leader?: RelayConfig;
   readonly shutdown?: RelayConfig;
   readonly published?: RelayConfig;
+  readonly tracing?: RelayConfig;
+  readonly admin?: RelayConfig;
 }
 
 /** An outbox table of its own for the running test, and a role with no more than the privileges that `init` grants. */
@@ -69,6 +71,8 @@ export class RelayOutbox {
       leader: settings.leader ?? {},
       shutdown: settings.shutdown ?? {},
       published: settings.published ?? {},
+      tracing: settings.tracing ?? {},
+      admin: { port: 0, ...settings.admin },
     };
   }
 

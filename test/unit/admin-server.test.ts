@@ -48,7 +48,8 @@ describe('the admin server', () => {
   afterEach(() => Promise.all(servers.splice(0).map((server) => server.close(0))));
 
   const start = async (sources: Partial<ProbeSources> = {}, port = 0): Promise<AdminServer> => {
-    const metrics = { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: () => Promise.resolve('m 1\n') };
+    const contentType = 'text/plain; version=0.0.4; charset=utf-8';
+    const metrics = { expose: () => Promise.resolve({ contentType, body: 'm 1\n' }) };
     const server = new AdminServer(
       { host: '127.0.0.1', port },
       probeEndpoints({ metrics, status: () => report(), ...sources }),
@@ -70,6 +71,14 @@ describe('the admin server', () => {
     expect(await (await ask(server, '/status')).json()).toEqual(report());
     expect(await (await ask(server, '/healthz')).text()).toBe('alive\n');
     expect(await (await ask(server, '/readyz')).text()).toBe('leader\n');
+  });
+
+  it('tells metrics in the format that is asked for', async () => {
+    const expose = (accept: string | undefined) => Promise.resolve({ contentType: 'text/x', body: `${accept}\n` });
+    const server = await start({ metrics: { expose } });
+    const answer = await ask(server, '/metrics', { headers: { accept: 'application/openmetrics-text' } });
+    expect([answer.headers.get('content-type'), answer.headers.get('vary')]).toEqual(['text/x', 'accept']);
+    expect(await answer.text()).toBe('application/openmetrics-text\n');
   });
 
   it('answers 503 with the reason when not ready or not alive', async () => {

@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { fixedAddresses } from '../../src/app/routes.ts';
+import { fixedAddresses, tableMapping } from '../../src/app/routes.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
-function configured(routes: string) {
+function configured(routes: string, rest = '') {
   const yaml = `
 postgres: { url: postgres://relay@localhost/shop }
 destinations:
   k: { type: kafka, brokers: localhost:9092 }
   r: { type: rabbitmq, url: amqp://localhost }
 routes:
-${routes}`;
+${routes}
+${rest}`;
   return loadConfig({ file: 'relay.yaml', env: {}, readFile: () => yaml });
 }
 
@@ -35,5 +36,19 @@ describe('the addresses that are known before any row', () => {
       { kind: 'exchange', exchange: 'events', routingKey: '${type}' },
       { kind: 'exchange', exchange: '', routingKey: 'queue' },
     ]);
+  });
+});
+
+describe('the columns that are read', () => {
+  const extra = (tracing: string) =>
+    tableMapping(configured("  - { match: { shop: '1' }, destination: k }\n  - { destination: r }", tracing)).extra;
+
+  it('are those of the routes, and the one that carries traces while these are on', () => {
+    const own = extra('');
+    expect(own).toContain('shop');
+    expect(extra('tracing: { enabled: true, column: trace }')).toEqual([...own, 'trace']);
+    expect(extra('tracing: { enabled: true, column: shop }')).toEqual(own);
+    expect(extra('tracing: { enabled: true }')).toEqual(own);
+    expect(extra('tracing: { column: trace }')).toEqual(own);
   });
 });

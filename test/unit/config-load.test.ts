@@ -53,6 +53,17 @@ describe('loading', () => {
     expect(load(`${MINIMAL}capture:\nadmin:\n  # port: 1\n`).capture.pollInterval).toBe(200);
   });
 
+  it('leaves what is not said of tracing to the environment of OpenTelemetry', () => {
+    const nothing = { protocol: null, endpoint: null, headers: {}, serviceName: null, sampler: null, ratio: null };
+    expect(load(MINIMAL).tracing).toEqual({ enabled: false, column: null, ...nothing });
+    const env = { OUTBOX_RELAY_TRACING_ENABLED: 'true', OUTBOX_RELAY_TRACING_RATIO: '.25' };
+    expect(load(MINIMAL, env).tracing).toEqual({ enabled: true, column: null, ...nothing, ratio: 0.25 });
+    const wrong = failure(`${MINIMAL}tracing: { ratio: 2, protocol: http/json, endpoint: "collector:4318" }`);
+    expect(wrong).toMatch(/tracing\.ratio .*: expected a number from 0 to 1/);
+    expect(wrong).toMatch(/tracing\.protocol .*: expected http\/protobuf or grpc/);
+    expect(wrong).toMatch(/tracing\.endpoint .*: expected a URL such as http:\/\/localhost:4318/);
+  });
+
   it('merges files, the later over the earlier', () => {
     const files: Readonly<Record<string, string>> = {
       'a.yaml': `${MINIMAL}admin: { host: 0.0.0.0, port: 1 }\n`,

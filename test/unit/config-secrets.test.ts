@@ -15,6 +15,7 @@ destinations:
   byParts: { type: rabbitmq, host: h, user: u, password: XXSECRETXX }
 routes: [{ destination: kafka }]
 admin: { token: XXSECRETXXSECRETXX, tls: { cert: /cert, key: /key, passphrase: XXSECRETXX, clientCa: /cert } }
+tracing: { headers: { api-key: XXSECRETXX }, endpoint: "http://XXSECRETXX:XXSECRETXX@collector:4318" }
 `;
 
 describe('secrets', () => {
@@ -46,12 +47,15 @@ describe('secrets', () => {
       'admin.token',
       'admin.tls.key',
       'admin.tls.passphrase',
+      'tracing.headers',
     ]);
   });
 
   const malformed: readonly (readonly [string, (secret: string) => string])[] = [
     ['a URL without a scheme', (secret) => `postgres: { url: "u:${secret}@h/d" }`],
     ['a password that is not encoded', (secret) => `postgres: { url: "postgres://u:${secret}@#/@h/d" }`],
+    ['a header of the collector', (secret) => `tracing: { headers: { key: [${secret}] } }`],
+    ['a bad endpoint', (secret) => `tracing: { endpoint: "http:/u:${secret}@c" }`],
     ['a broken encoding', (secret) => `postgres: { url: "postgres://u:${secret}%zz@h/d" }`],
     ['an unknown parameter', (secret) => `postgres: { url: "postgres://u:${secret}@h/d?x=${secret}" }`],
     ['a bad port', (secret) => `postgres: { url: "postgres://u:${secret}@h:${secret}/d" }`],

@@ -71,7 +71,7 @@ describe('histograms', () => {
     for (const value of [0, 0.5, 0.51, 2, 3]) series.observe(value);
     expect(family.series({ destination: 'a"\\\n', lane: 'stream' })).toBe(series);
     const labels = String.raw`destination="a\"\\\n",lane="stream"`;
-    expect(family.expose().split('\n')).toEqual([
+    expect(family.expose('prometheus').split('\n')).toEqual([
       '# HELP h Help.',
       '# TYPE h histogram',
       `h_bucket{${labels},le="0.5"} 2`,
@@ -80,6 +80,27 @@ describe('histograms', () => {
       `h_sum{${labels}} 6.01`,
       `h_count{${labels}} 5`,
     ]);
+  });
+
+  it('point to the trace of the latest observation of a bucket, in OpenMetrics only', () => {
+    const family = new HistogramFamily('h', 'Help.', [0.5, 2]);
+    const series = family.series({ lane: 'stream' });
+    const trace = (digit: string) => ({ traceId: digit.repeat(32), spanId: digit.repeat(16) });
+    series.observeTraced(1, trace('a'), 1_700_000_000_500);
+    series.observeTraced(1.5, trace('b'), 1_700_000_001_500);
+    series.observe(1.7);
+    series.observeTraced(9, trace('c'), 1_700_000_002_000);
+    const buckets = (format: 'openmetrics' | 'prometheus') =>
+      family
+        .expose(format)
+        .split('\n')
+        .filter((line) => line.startsWith('h_bucket'));
+    expect(buckets('openmetrics')).toEqual([
+      'h_bucket{lane="stream",le="0.5"} 0',
+      `h_bucket{lane="stream",le="2"} 3 # {trace_id="${'b'.repeat(32)}",span_id="${'b'.repeat(16)}"} 1.5 1700000001.5`,
+      `h_bucket{lane="stream",le="+Inf"} 4 # {trace_id="${'c'.repeat(32)}",span_id="${'c'.repeat(16)}"} 9 1700000002`,
+    ]);
+    expect(buckets('prometheus').join('')).not.toContain('#');
   });
 
   it('count every value in all buckets that reach up to it', () => {
@@ -91,7 +112,9 @@ describe('histograms', () => {
         const family = new HistogramFamily('h', 'Help.', sorted);
         const series = family.series({});
         for (const value of observed) series.observe(value);
-        const counts = [...family.expose().matchAll(/_bucket\{le="[^"]*"\} (\d+)/g)].map((match) => Number(match[1]));
+        const counts = [...family.expose('prometheus').matchAll(/_bucket\{le="[^"]*"\} (\d+)/g)].map((match) =>
+          Number(match[1]),
+        );
         expect(counts).toEqual([...sorted, Infinity].map((bound) => observed.filter((value) => value <= bound).length));
       }),
     );

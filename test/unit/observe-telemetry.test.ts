@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { RelayError } from '../../src/core/errors.ts';
 import type { Log, LogFields } from '../../src/core/log.ts';
+import type { OutgoingMessage } from '../../src/core/message.ts';
+import type { RoutedMessage } from '../../src/core/routing.ts';
 import type { OutboxRow } from '../../src/core/row.ts';
 import type { BlockingTransaction, DestinationGauges, LagSample } from '../../src/core/status.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { Telemetry } from '../../src/observe/telemetry.ts';
 import type { RelayTelemetry } from '../../src/relay/telemetry.ts';
+import { message } from './relay-support.ts';
 
 interface Line {
   readonly level: string;
@@ -50,6 +53,11 @@ const row = (lane: 'stream' | 'table', since: number): OutboxRow => ({
   xid: null,
   since,
 });
+const messageOf = (each: OutboxRow): OutgoingMessage => ({ ...message(each.position), row: each });
+const routed = (position: bigint, headers: OutgoingMessage['headers'] = []): RoutedMessage => {
+  const made = { ...message(position), headers };
+  return { destination: 'kafka', row: made.row, message: made, fault: null };
+};
 const gauges: DestinationGauges = {
   state: 'streaming',
   circuit: 'half-open',
@@ -89,7 +97,7 @@ describe('Telemetry', () => {
     const observed = new Observed();
     const { now } = observed;
     const rows = [row('stream', now - 4), row('stream', now + 50), row('table', NaN), row('table', now - 2000)];
-    observed.telemetry.destination('kafka').acknowledged(rows);
+    observed.telemetry.destination('kafka').acknowledged(rows.map(messageOf));
     expect(await observed.values('published_total')).toEqual([
       '{destination="kafka",lane="stream"} 2',
       '{destination="kafka",lane="table"} 2',
@@ -108,7 +116,7 @@ describe('Telemetry', () => {
   it('tells latencies by the clock of the database', async () => {
     const observed = new Observed();
     observed.telemetry.databaseClock(90_000);
-    observed.telemetry.destination('kafka').acknowledged([row('stream', observed.now + 90_000 - 4)]);
+    observed.telemetry.destination('kafka').acknowledged([messageOf(row('stream', observed.now + 90_000 - 4))]);
     expect(await observed.values('end_to_end_seconds_sum')).toContain('{destination="kafka",lane="stream"} 0.004');
     expect(await observed.values('clock_offset_seconds')).toEqual(['90']);
   });
@@ -154,16 +162,32 @@ describe('Telemetry', () => {
     const observed = new Observed();
     const destination = observed.telemetry.destination('kafka');
     const fault = new RelayError('message_too_large', 'too large');
-    for (let n = 0; n < 25; n++) destination.setAside({ position: BigInt(n), id: 'x' }, fault, 'park-key');
-    observed.telemetry.destination('other').setAside({ position: 1n, id: 'x' }, fault, 'park-key');
+    for (let n = 0; n < 25; n++) destination.setAside(routed(BigInt(n)), fault, 'park-key');
+    observed.telemetry.destination('other').setAside(routed(1n), fault, 'park-key');
     expect(observed.lines).toHaveLength(11);
     observed.now += 60_000;
-    destination.setAside({ position: 26n, id: 'x' }, fault, 'park-key');
+    destination.setAside(routed(26n), fault, 'park-key');
     expect(observed.lines.at(-1)?.fields).toMatchObject({ position: 26n, suppressed: 15 });
     expect(await observed.values('refused_total')).toContain(
       '{destination="kafka",code="message_too_large",action="park-key"} 26',
     );
     expect(await observed.values('errors_total')).toEqual(['{code="message_too_large"} 27']);
+  });
+
+  it('names the trace of a row in the lines about it', () => {
+    const observed = new Observed();
+    const destination = observed.telemetry.destination('kafka');
+    const fault = new RelayError('message_too_large', 'too large');
+    const headers = [['traceparent', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`]] as const;
+    destination.setAside(routed(1n, headers), fault, 'dead-letter');
+    destination.deadLetterFailed(routed(1n, headers), fault);
+    destination.setAside(routed(2n, [['traceparent', 'nonsense']]), fault, 'park-key');
+    const ids = { trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16) };
+    expect(observed.lines.map(({ fields }) => fields)).toEqual([
+      { position: 1n, id: 'id-1', ...ids, action: 'dead-letter', destination: 'kafka', error: fault },
+      { position: 1n, id: 'id-1', ...ids, destination: 'kafka', error: fault },
+      { position: 2n, id: 'id-2', action: 'park-key', destination: 'kafka', error: fault },
+    ]);
   });
 
   it('reads the destinations at each scrape, and tells none when there is none to read', async () => {

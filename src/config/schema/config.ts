@@ -10,6 +10,7 @@ import { leaderSchema, limitsSchema, logSchema, publishedSchema, shardSchema, sh
 import { routeSchema, type RouteConfig } from './routes.ts';
 import { oneOf, section } from './scalars.ts';
 import { tableSchema } from './table.ts';
+import { tracingSchema } from './tracing.ts';
 
 const DESTINATION_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
 
@@ -54,6 +55,7 @@ export const configSchema = section({
   shard: shardSchema,
   admin: adminSchema,
   log: logSchema,
+  tracing: tracingSchema,
   shutdown: shutdownSchema,
 });
 

@@ -7,7 +7,7 @@ import { DURATION_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from '../uni
 /** Facts about an option that the JSON schema and the options page need beyond zod's own. */
 export interface OptionMeta {
   /** How the value is written. */
-  readonly kind: 'duration' | 'size' | 'integer' | 'boolean' | 'choice' | 'text' | 'template' | 'list';
+  readonly kind: 'duration' | 'size' | 'integer' | 'number' | 'boolean' | 'choice' | 'text' | 'template' | 'list';
   /** The bounds, in words: `10ms to 1m`. */
   readonly range?: string;
   readonly unit?: 'ms' | 'bytes';
@@ -82,6 +82,19 @@ export function integer(min: number, max: number) {
       return value;
     })
     .meta({ ...meta({ kind: 'integer', range: `${min} to ${max}` }), minimum: min, maximum: max });
+}
+
+/** A number within bounds, both included; as a string too, since environment variables are strings. */
+export function number(min: number, max: number) {
+  const expected = `expected a number from ${min} to ${max}`;
+  return z
+    .union([z.number(), z.string()], { error: (issue) => `${missing(issue.input)}${expected}` })
+    .transform((given, context) => {
+      const value = typeof given === 'string' && /^[0-9]*\.?[0-9]+$/.test(given) ? Number(given) : given;
+      if (typeof value !== 'number' || value < min || value > max) return refuse(context, expected);
+      return value;
+    })
+    .meta({ ...meta({ kind: 'number', range: `${min} to ${max}` }), minimum: min, maximum: max });
 }
 
 /** `true` or `false`; as a string too, since environment variables are strings. */
