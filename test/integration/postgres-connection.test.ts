@@ -1,16 +1,19 @@
 import { createServer, type AddressInfo } from 'node:net';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { postgresOfTerm } from '../../src/app/postgres-of-term.ts';
 import { RelayError } from '../../src/core/errors.ts';
-import { type CheckContext, checkPostgres } from '../../src/postgres/check/index.ts';
+import { checkPostgres } from '../../src/postgres/check/index.ts';
 import {
   closeConnection,
   connectionLost,
   connectReplication,
   connectSql,
   type PostgresOptions,
+  sessionPlace,
 } from '../../src/postgres/connection.ts';
 import { postgresError } from '../../src/postgres/error.ts';
+import { KnownPrimaries } from '../../src/postgres/primary.ts';
 import { SqlSession } from '../../src/postgres/session.ts';
 import { connectAdmin, createOutbox, postgresOptions } from '../support/outbox.ts';
 import { describeWithLauncher } from '../support/service.ts';
@@ -172,6 +175,32 @@ describeWithLauncher('postgres', 'connections', () => {
     await session.close();
   });
 
+  test('after a crash of the server, a session of a term that began before is not to be had, and the term ends', async () => {
+    const known = new KnownPrimaries();
+    const leader = await connectSql({ ...options, admission: known }, 'leader');
+    const { postgres, left } = postgresOfTerm(options, sessionPlace(leader), known);
+    const session = new SqlSession(postgres, { role: 'test' });
+    const ask = (): Promise<unknown[]> => session.query('asking', 'SELECT 1 AS one');
+    expect(await ask()).toEqual([{ one: 1 }]);
+    // in the same life of the server it may come back
+    await primary.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '% test'`);
+    await until(() => ask().catch(() => undefined), { what: 'another connection' });
+
+    await primary.kill();
+    await primary.restart();
+    await until(
+      () =>
+        ask().then(
+          () => false,
+          () => left.aborted,
+        ),
+      { what: 'the term to be over' },
+    );
+    expect(left.reason).toMatchObject({ code: 'postgres_other_primary' });
+    await expect(ask()).rejects.toMatchObject({ code: 'postgres_other_primary' });
+    await Promise.all([session.close(), closeConnection(leader)]);
+  });
+
   test('a lost connection is told, and fails what runs on it, without an unhandled error', async () => {
     const client = await connectSql(options, 'doomed');
     const lost = connectionLost(client);
@@ -261,76 +290,5 @@ describeWithLauncher('postgres', 'connections over TLS', () => {
     expect(await attempt({ ...full, ca }, 'client')).toBe('postgres_authentication');
     expect(await attempt({ ...full, ca, ...own }, 'client')).toBe('encrypted');
     expect(await attempt(null)).toBe('postgres_authentication');
-  });
-});
-
-describeWithLauncher('postgres', 'check of the server', () => {
-  test('settings that keep replication away are named with what mends them', async () => {
-    await using server = await startPostgres({
-      version: postgresMajor(),
-      settings: {
-        wal_level: 'replica',
-        max_replication_slots: '1',
-        max_wal_senders: '1',
-        synchronous_standby_names: '*',
-        synchronous_commit: 'local',
-        max_slot_wal_keep_size: '64MB',
-      },
-    });
-    const admin = await connectAdmin(server.url);
-    const { mapping, publication } = await createOutbox(admin);
-    await admin.query(`SELECT pg_create_physical_replication_slot('taken')`);
-    const options = postgresOptions(server.url);
-    const walsender = await connectReplication(options, 'other');
-    const client = await connectSql(options, 'test');
-    const needs = {
-      mapping,
-      publication: publication!,
-      captureMode: 'replication',
-      walBudgetBytes: 64 * 2 ** 20,
-    } as const;
-    const faults = async (context: CheckContext) =>
-      (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
-    const found = await faults({ ...needs, connection: null });
-    expect(found.map(({ subject }) => subject)).toEqual([
-      'postgres.wal_level',
-      'postgres.replication_slots',
-      'postgres.walsenders',
-      'postgres.synchronous_standby_names',
-      'postgres.max_slot_wal_keep_size',
-    ]);
-    const less = await faults({ ...needs, connection: null, walBudgetBytes: 63 * 2 ** 20 });
-    expect(less.map(({ subject }) => subject)).not.toContain('postgres.max_slot_wal_keep_size');
-    for (const { remedy } of found) await admin.query(remedy!.split(';')[0]!);
-    await Promise.all([closeConnection(walsender), closeConnection(client), admin.end()]);
-    await server.restart();
-
-    const again = await connectSql(options, 'test');
-    expect(
-      (await checkPostgres(again, { ...needs, connection: options })).filter(({ status }) => status !== 'ok'),
-    ).toEqual([]);
-    await closeConnection(again);
-  });
-
-  test('a role that may not replicate, and one that pg_hba.conf keeps from it', async () => {
-    await using server = await startPostgres({
-      version: postgresMajor(),
-      hba: ['local all all trust', 'host all postgres 127.0.0.1/32 trust', 'host all sql_only 127.0.0.1/32 trust'],
-    });
-    const admin = await connectAdmin(server.url);
-    await admin.query('CREATE ROLE sql_only LOGIN');
-    const { mapping, publication } = await createOutbox(admin, { relayRole: 'sql_only' });
-    const options = { ...postgresOptions(server.url), user: 'sql_only' };
-    const client = await connectSql(options, 'test');
-    const needs = { mapping, publication: publication!, captureMode: 'auto', walBudgetBytes: 2 ** 30 } as const;
-    const context = { ...needs, connection: options };
-    const found = (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
-    expect(found).toMatchObject([{ status: 'warning', subject: 'postgres.replication_role' }]);
-
-    // As on Amazon RDS, where nobody has the attribute itself: what remains is that pg_hba.conf does not let it in.
-    await admin.query('CREATE ROLE rds_replication; GRANT rds_replication TO sql_only');
-    const still = (await checkPostgres(client, context)).filter(({ status }) => status !== 'ok');
-    expect(still).toMatchObject([{ status: 'warning', subject: 'postgres.replication_connection' }]);
-    await Promise.all([closeConnection(client), admin.end()]);
   });
 });
