@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
-import { probeEndpoints } from './admin/probes.ts';
 import { AdminServer } from './admin/server.ts';
+import { adminEndpoints } from './app/admin.ts';
 import { LagMonitor, type WatchedOutbox } from './app/lag-monitor.ts';
 import { readDestinations, statusReport } from './app/status-report.ts';
 import { loadClients } from './app/publishers.ts';
@@ -89,7 +89,8 @@ export class App {
     if (config.capture.mode !== 'polling') metrics.set('wal_budget_bytes', {}, config.capture.walBudget);
     this.#telemetry = new Telemetry(metrics, log);
     this.#telemetry.watch(() => (this.#relay === null ? [] : readDestinations(this.#relay)));
-    this.#admin = new AdminServer(config.admin, probeEndpoints({ metrics, status: () => this.status() }), log);
+    const endpoints = adminEndpoints({ config, telemetry: this.#telemetry, metrics, status: () => this.status(), log });
+    this.#admin = new AdminServer(config.admin, endpoints, log);
   }
 
   /** The port of `/metrics` and the others, once {@link run} has opened it. */

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { isLoopback } from '../core/loopback.ts';
-import { type Access, type Answer, textAnswer } from './http.ts';
+import { type Access, type AccessFacts, type Answer, textAnswer } from './http.ts';
 
 /** What access is decided by. */
 export interface AccessRules {
@@ -18,12 +18,6 @@ export interface Requester {
   readonly headers: IncomingHttpHeaders;
   /** Whether the connection shows a certificate of the clients' authority. */
   readonly certified: boolean;
-}
-
-/** What the page offers: the answers of {@link refusal} to a request without a token, beforehand. */
-export interface AccessFacts {
-  readonly token: boolean;
-  readonly insider: boolean;
 }
 
 const REMEDY = 'set admin.token or admin.tokenFile';
@@ -49,10 +43,15 @@ export function refusal(access: Access, { headers, certified }: Requester, rules
   return null;
 }
 
-/** What holds for everyone who asks. */
-export function accessFacts({ token: currentToken, clientCertificate, host }: AccessRules): AccessFacts {
-  const token = currentToken() !== null;
-  return { token, insider: token || clientCertificate || isLoopback(host) };
+/** What this requester may have, beforehand. */
+export function accessFacts(requester: Requester, rules: AccessRules): AccessFacts {
+  const granted = (access: Access): boolean => refusal(access, requester, rules) === null;
+  return {
+    token: rules.token() !== null,
+    reader: granted('reader'),
+    insider: granted('insider'),
+    operator: granted('operator'),
+  };
 }
 
 /** Whether an `Authorization` header, or gRPC metadata of that name, bears the token. Takes the same time for every wrong one. */

@@ -5,10 +5,23 @@ import { type AdminRequest, type Answer, BadRequest, type LiveAnswer, MAX_BODY_B
 /** A reader who is further behind than that loses lines. */
 const MAX_BUFFERED_BYTES = 64 * 1024;
 
-const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+/** Whatever a browser makes of an answer, it must not run it, frame it, or hand it to another site. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+} as const;
 
 /** What an endpoint is given. @param closing aborted when the server closes */
-export function adminRequest(message: IncomingMessage, response: ServerResponse, closing: AbortSignal): AdminRequest {
+export function adminRequest(
+  message: IncomingMessage,
+  response: ServerResponse,
+  closing: AbortSignal,
+): Omit<AdminRequest, 'access'> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const [path = '/', query] = (message.url ?? '/').split('?', 2);

@@ -11,6 +11,12 @@ import type { IncomingHttpHeaders } from 'node:http';
  */
 export type Access = 'anyone' | 'reader' | 'insider' | 'operator';
 
+/** What a requester may have, so that a page offers no more. */
+export interface AccessFacts extends Readonly<Record<Exclude<Access, 'anyone'>, boolean>> {
+  /** Whether a token is asked for. */
+  readonly token: boolean;
+}
+
 /** A request as an endpoint sees it. */
 export interface AdminRequest {
   readonly path: string;
@@ -18,6 +24,8 @@ export interface AdminRequest {
   readonly headers: IncomingHttpHeaders;
   /** The other end of the connection, for the log: a proxy's, where there is one. */
   readonly remoteAddress: string;
+  /** What it may have, this endpoint or others. */
+  readonly access: AccessFacts;
   /** Aborted when the other end has gone, or the server closes. */
   readonly gone: AbortSignal;
   /** Reads the body. @throws BadRequest when it is not a JSON object, or larger than {@link MAX_BODY_BYTES} */

@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import { describeError, RelayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { redactText } from '../observe/redact.ts';
-import { type AccessRules, refusal } from './access.ts';
+import { accessFacts, type AccessRules, refusal } from './access.ts';
 import { CredentialWatch, type RenewableCredentials } from './credentials.ts';
 import { type Answer, BadRequest, type Endpoint, type LiveAnswer, textAnswer } from './http.ts';
 import { adminRequest, sendAnswer, sendLive } from './exchange.ts';
@@ -114,7 +114,9 @@ export class AdminServer {
     try {
       const certified = (message.socket as Partial<TLSSocket>).authorized === true;
       const { headers } = message;
-      return refusal(endpoint.access, { headers, certified }, this.#rules) ?? (await endpoint.answer(request));
+      const requester = { headers, certified };
+      const refused = refusal(endpoint.access, requester, this.#rules);
+      return refused ?? (await endpoint.answer({ ...request, access: accessFacts(requester, this.#rules) }));
     } catch (error) {
       if (error instanceof BadRequest) return textAnswer(error.code, error.message);
       this.#log.error({ error, path: request.path }, 'a request to the admin port failed');

@@ -1,6 +1,5 @@
 import type { Config, DestinationConfig } from '../config/index.ts';
 import { RelayError } from '../core/errors.ts';
-import type { ReportProgress } from '../core/progress.ts';
 import { closeConnection, connectSql } from '../postgres/connection.ts';
 import { sampleLag } from '../postgres/lag.ts';
 import { SqlSession } from '../postgres/session.ts';
@@ -41,15 +40,9 @@ export type Moment = { readonly at: number } | { readonly agoMs: number };
 /**
  * Compares what was published with what the brokers hold. Changes nothing.
  *
- * @param report told how far reading has come
  * @throws RelayError when one of the two cannot be read
  */
-export async function verifyAll(
-  config: Config,
-  options: VerifyOptions,
-  report: ReportProgress,
-  signal: AbortSignal,
-): Promise<VerifyReport> {
+export async function verifyAll(config: Config, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport> {
   const client = await connectSql(config.postgres, 'verify');
   const session = new SqlSession(config.postgres, { role: 'verify', settings: IN_ORDER_SETTINGS });
   try {
@@ -57,11 +50,11 @@ export async function verifyAll(
     const record = new PublishedRecord(client, table);
     const destinations: DestinationReport[] = [];
     for (const [name, destination] of chosen(config, options)) {
-      const task = { ...(await taskOf(config, options, record, name)), report };
+      const task = await taskOf(config, options, record, name);
       destinations.push(await verifyDestination(destination, task, options, signal));
     }
     const { waitingRows, estimated } = await sampleLag(session, table);
-    const ok = destinations.every((result) => isSound(result, options.strict));
+    const ok = destinations.every((report) => isSound(report, options.strict));
     return { ok, waitingRows, waitingRowsEstimated: estimated, destinations };
   } finally {
     await Promise.all([closeConnection(client), session.close()]);
@@ -82,7 +75,7 @@ async function taskOf(
   { since, until, marginMs, examples }: VerifyOptions,
   record: PublishedRecord,
   destination: string,
-): Promise<Omit<DestinationTask, 'report'>> {
+): Promise<DestinationTask> {
   const now = await record.clock();
   const moment = (given: Moment): number => Math.min(now, 'at' in given ? given.at : now - given.agoMs);
   const routes = config.routes.filter((route) => route.destination === destination);

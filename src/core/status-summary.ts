@@ -71,8 +71,10 @@ function polls({ captureMode, stream }: StatusFacts): boolean {
 
 function destinationReasons(facts: StatusFacts): readonly StatusReason[] {
   return facts.destinations.flatMap((destination) => {
-    const { name, state, since, error, circuit } = destination;
+    const { name, state, since, circuit } = destination;
     const about = { destination: name, since };
+    // one that never was up has had no transition that could tell
+    const error = destination.error ?? facts.lastErrors.find((told) => told.destination === name) ?? null;
     const why = error === null ? '' : `: ${error.message}`;
     const mend = { code: error?.code ?? null, remedy: error?.remedy ?? null };
     if (state === 'halted')

@@ -1,30 +1,15 @@
 import { RelayError } from '../core/errors.ts';
 import type { RowRef } from '../core/row.ts';
+import type { ParkedGroup, ParkedOverview, ParkedRow, ParkedSelection } from '../core/parked.ts';
 import type { ParkedMark } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { companionTables, quoteTable } from './identifier.ts';
 import type { SqlSession } from './session.ts';
 
-/** A parked row as `outbox-relay parked list` tells it. */
-export interface ParkedRow extends ParkedMark {
-  readonly parkedAt: Date;
-}
-
 /** A parked row with what it holds: each column that is read, as text (bytea in hex); null when the row is gone. */
 export interface ParkedRowDetails extends ParkedRow {
   readonly columns: Readonly<Record<string, string | null>> | null;
-}
-
-/** Which parked rows are meant; all conditions given must hold, none means all. */
-export interface ParkedSelection {
-  readonly destination?: string;
-  readonly key?: string;
-  readonly code?: string;
-  /** Part of the reason, upper and lower case being the same. */
-  readonly reason?: string;
-  readonly id?: string;
-  readonly position?: bigint;
 }
 
 interface MarkRow extends Omit<ParkedMark, 'position'> {
@@ -49,6 +34,19 @@ export async function listParked(
   return rows.map(toParkedRow);
 }
 
+/** How many rows are parked, by destination and code; at most `limit` groups. */
+export async function overviewParked(session: SqlSession, table: OutboxTable, limit: number): Promise<ParkedOverview> {
+  const rows = await session.query<{ as_of: string; groups: readonly ParkedGroup[] }>('counting the parked rows', {
+    text: `SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS as_of,
+        coalesce((SELECT jsonb_agg(to_jsonb(g)) FROM (
+          SELECT p.destination, p.code, count(*)::int AS rows FROM ${parkedTable(table)} p
+          GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ${limit}) g), '[]') AS groups`,
+  });
+  const [row] = rows;
+  if (row === undefined) throw new RelayError('internal', 'counting the parked rows returned nothing');
+  return { asOf: row.as_of, groups: row.groups };
+}
+
 /** One parked row with its columns; null when it is not parked. */
 export async function showParked(
   session: SqlSession,
@@ -67,13 +65,18 @@ export async function showParked(
   return { ...toParkedRow(row), columns: row.found ? Object.fromEntries(named) : null };
 }
 
-/** Takes the marks away, so that the rows and their keys are published again. Returns how many. */
+/**
+ * Takes the marks away, so that the rows and their keys are published again. Returns how many.
+ *
+ * @param limit the first so many in order of position. @default all
+ */
 export async function retryParked(
   session: SqlSession,
   table: OutboxTable,
   selection: ParkedSelection,
+  limit?: number,
 ): Promise<number> {
-  const { where, values } = conditions(selection);
+  const { where, values } = bounded(table, selection, limit);
   const [row] = await session.query<{ count: number }>('retrying parked rows', {
     text: `WITH gone AS (DELETE FROM ${parkedTable(table)} p WHERE ${where} RETURNING 1)
       SELECT count(*)::int AS count FROM gone`,
@@ -85,14 +88,16 @@ export async function retryParked(
 /**
  * Deletes parked rows for good, with their marks: they are never published. Returns how many marks went.
  *
+ * @param limit the first so many in order of position. @default all
  * @throws RelayError `delete_blocked` when a policy or trigger keeps rows from being deleted; nothing is changed then
  */
 export async function discardParked(
   session: SqlSession,
   table: OutboxTable,
   selection: ParkedSelection,
+  limit?: number,
 ): Promise<number> {
-  const { where, values } = conditions(selection);
+  const { where, values } = bounded(table, selection, limit);
   const name = quoteTable(table);
   const [row] = await session.query<{ count: number; kept: number }>('discarding parked rows', {
     text: `WITH chosen AS MATERIALIZED (
@@ -121,7 +126,20 @@ function isMarked(table: OutboxTable): string {
   return `${columnReference(table.position)} = p.position AND ${textExpression(table.id)} = p.id`;
 }
 
-function conditions(selection: ParkedSelection): { where: string; values: string[] } {
+/** The conditions of a selection, or of the first rows of it. */
+function bounded(table: OutboxTable, selection: ParkedSelection, limit: number | undefined): Conditions {
+  const { where, values } = conditions(selection);
+  if (limit === undefined) return { where, values };
+  const first = `SELECT p.position, p.id FROM ${parkedTable(table)} p WHERE ${where} ORDER BY p.position LIMIT ${limit}`;
+  return { where: `(p.position, p.id) IN (${first})`, values };
+}
+
+interface Conditions {
+  readonly where: string;
+  readonly values: string[];
+}
+
+function conditions(selection: ParkedSelection): Conditions {
   const chosen = (['destination', 'key', 'code', 'id', 'position'] as const).flatMap((column) => {
     const value = selection[column];
     return value === undefined ? [] : [{ column, value: value.toString() }];
@@ -131,6 +149,10 @@ function conditions(selection: ParkedSelection): { where: string; values: string
   if (selection.reason !== undefined) {
     values.push(selection.reason);
     terms.push(`strpos(lower(p.reason), lower($${values.length})) > 0`);
+  }
+  if (selection.parkedUntil !== undefined) {
+    values.push(selection.parkedUntil);
+    terms.push(`p.parked_at <= $${values.length}::timestamptz`);
   }
   return { where: terms.join(' AND ') || 'true', values };
 }

@@ -7,7 +7,7 @@ import { connectSql } from '../../src/postgres/connection.ts';
 import { withinDeadline } from '../../src/postgres/deadline.ts';
 import { databaseTime } from '../../src/postgres/clock.ts';
 import { sampleLag } from '../../src/postgres/lag.ts';
-import { discardParked, listParked, retryParked, showParked } from '../../src/postgres/parked-rows.ts';
+import { discardParked, listParked, overviewParked, retryParked, showParked } from '../../src/postgres/parked-rows.ts';
 import { PostgresParkedStore } from '../../src/postgres/parked-store.ts';
 import { SqlSession } from '../../src/postgres/session.ts';
 import { IN_ORDER_SETTINGS, NO_FILTERS } from '../../src/postgres/unpublished-rows.ts';
@@ -128,6 +128,24 @@ describeWithService('postgres', 'beside the table', () => {
     expect(await discardParked(session, table, {})).toBe(2);
     expect(await store.load()).toEqual([]);
     expect(await count('outbox')).toBe(1);
+  });
+
+  test('changes can be bounded, and leave alone what was parked after the look', async () => {
+    await sql.query(harness.insertKeys('a', 'b', 'c', 'd'));
+    for (const position of [3, 1, 2]) await store.park([harness.mark(await row(position))]);
+    const { asOf, groups } = await overviewParked(session, table, 10);
+    const { destination, code } = (await listParked(session, table, {}, 1))[0]!;
+    expect(groups).toEqual([{ destination, code, rows: 3 }]);
+    await store.park([harness.mark(await row(4))]);
+    const positions = async (): Promise<number[]> => (await store.load()).map(({ position }) => Number(position));
+    expect(await retryParked(session, table, { code, parkedUntil: asOf }, 1)).toBe(1);
+    expect(await positions()).toEqual([2, 3, 4]);
+    // parked again since, it is another matter
+    await store.park([harness.mark(await row(1))]);
+    expect(await discardParked(session, table, { parkedUntil: asOf }, 1)).toBe(1);
+    expect(await discardParked(session, table, { parkedUntil: asOf })).toBe(1);
+    expect(await discardParked(session, table, { parkedUntil: asOf })).toBe(0);
+    expect([await positions(), await count('outbox')]).toEqual([[1, 4], 2]);
   });
 
   test('bury deletes a row with its mark or without one', async () => {

@@ -57,6 +57,11 @@ export class RelayProcess {
     return this.#child.running;
   }
 
+  /** Where its admin port answers, once it listens. */
+  get adminUrl(): string {
+    return this.#admin;
+  }
+
   /** The end of what it has logged. */
   logTail(): Promise<string> {
     return this.#child.output();

@@ -78,22 +78,18 @@ describe('access to the admin port', () => {
     }
   });
 
-  it('is told beforehand', () => {
-    expect(accessFacts({ token: () => null, clientCertificate: false, host: '127.0.0.1' })).toEqual({
-      token: false,
-      insider: true,
-    });
-    expect(accessFacts({ token: () => null, clientCertificate: false, host: '0.0.0.0' })).toEqual({
-      token: false,
-      insider: false,
-    });
-    expect(accessFacts({ token: () => null, clientCertificate: true, host: '0.0.0.0' })).toEqual({
-      token: false,
-      insider: true,
-    });
-    expect(accessFacts({ token: () => TOKEN, clientCertificate: false, host: '0.0.0.0' })).toEqual({
-      token: true,
-      insider: true,
-    });
+  it('is told beforehand, to each as it is', () => {
+    const facts = (token: string | null, host: string, authorization = '', clientCertificate = false) =>
+      accessFacts(
+        { headers: { host: 'localhost', authorization }, certified: true },
+        { token: () => token, clientCertificate, host },
+      );
+    const all = { reader: true, insider: true, operator: true };
+    const none = { reader: false, insider: false, operator: false };
+    expect(facts(null, '127.0.0.1')).toEqual({ token: false, reader: true, insider: true, operator: false });
+    expect(facts(null, '0.0.0.0')).toEqual({ token: false, reader: true, insider: false, operator: false });
+    expect(facts(null, '0.0.0.0', '', true)).toEqual({ token: false, ...all });
+    expect(facts(TOKEN, '127.0.0.1')).toEqual({ token: true, ...none });
+    expect(facts(TOKEN, '0.0.0.0', `Bearer ${TOKEN}`)).toEqual({ token: true, ...all });
   });
 });

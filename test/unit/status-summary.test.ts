@@ -55,6 +55,14 @@ describe('the summary', () => {
     expect(said(destinations({ state: 'down' }))[1]).toBe('working d0 connects to its broker');
   });
 
+  it('says why one is down that never was up', () => {
+    const never = {
+      ...destinations({ state: 'down', circuit: 'open' }),
+      lastErrors: [{ ...error, destination: 'd0' }],
+    };
+    expect(said(never)[1]).toBe('critical d0 is down, its rows wait in the table: nobody answers at kafka:9092');
+  });
+
   it('says how long a backlog may take only where both figures are known', () => {
     const behind = destinations({ state: 'catchup', rowsPerSecond: 100 });
     expect(said({ ...behind, lag: { ...lag, waitingRows: 5000 } })).toEqual([

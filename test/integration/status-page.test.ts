@@ -1,0 +1,226 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { companionTables, quoteTable } from '../../src/postgres/identifier.ts';
+import { describeWithBrowser } from '../support/browser.ts';
+import { type RelayOutbox, relayOutbox } from '../support/relay-outbox.ts';
+import { type RelayConfig, type RelayProcess, startRelay } from '../support/relay-process.ts';
+import { freshDatabase } from '../support/service.ts';
+import { freePort } from '../support/services/ports.ts';
+import { until } from '../support/services/until.ts';
+
+const TOKEN = 'a-token-for-this-test-only';
+/** What would be an element, a script, an attribute or a template, were it not text. */
+const HOSTILE = `"'><img src=x onerror="window.hit=1"><script>window.hit=1</script>\${7*7}{{7*7}}`;
+const TIMEOUT = { timeout: 60_000 };
+
+describeWithBrowser('the status page', (open) => {
+  const database = freshDatabase();
+
+  async function relayOf(outbox: RelayOutbox, admin: RelayConfig = {}, destinations: RelayConfig = {}) {
+    const routes = [{ destination: 'lost', match: { aggregatetype: 'lost' }, topic: 'x' }, { destination: 'out' }];
+    const out = { type: 'console' };
+    return startRelay(
+      outbox.config({
+        destinations: { out, ...destinations },
+        routes: 'lost' in destinations ? routes : [{ destination: 'out' }],
+        admin,
+      }),
+    );
+  }
+
+  /** Inserts rows whose headers are no object: each is parked with its key. */
+  async function insertBad({ admin, table }: RelayOutbox, keys: readonly string[]): Promise<void> {
+    const insert = `INSERT INTO ${table} (aggregatetype, aggregateid, type, payload, headers) VALUES ('order', $1, 't', '{}', '[1]')`;
+    for (const key of keys) await admin.query(insert, [key]);
+  }
+
+  async function parkedKeys({ admin, name }: RelayOutbox): Promise<string[]> {
+    const parked = quoteTable(companionTables(name).parked);
+    return (await admin.query<{ key: string }>(`SELECT key FROM ${parked} ORDER BY position`)).rows.map(
+      ({ key }) => key,
+    );
+  }
+
+  const text = (page: Page, selector: string): Promise<string> => page.locator(selector).innerText();
+  const shows = (page: Page, selector: string, wanted: RegExp): Promise<void> =>
+    page.locator(selector).filter({ hasText: wanted }).first().waitFor(TIMEOUT);
+
+  it('tells state and figures as they change, asks nobody but the relay, and has a place for everything', async () => {
+    const outbox = await relayOutbox(database.url);
+    const relay = await relayOf(outbox);
+    await relay.untilState('streaming');
+    const { page, troubles, origins } = await open(relay.adminUrl);
+    await shows(page, '#title', /^Publishing$/);
+    await shows(page, '#link', /^Live$/);
+    expect(await text(page, '#role')).toMatch(/^Leader since .*, running for /);
+    await outbox.insert(3);
+    await shows(page, '.figure-rate', /3 since the start/);
+    await shows(page, '#destinations', /streaming[^]*closed/);
+    await shows(page, '#instances', /\(this one\)[^]*leads[^]*No other instance/);
+    await shows(page, '#capture', /the log \(stream\)[^]*of 1 GiB/);
+    expect(await page.title()).toBe('Publishing – outbox-relay');
+
+    await page.locator('#config summary').click();
+    await shows(page, '#config-text', /postgres:[^]*admin:/);
+    for (const landmark of ['banner', 'main', 'contentinfo', 'navigation'] as const)
+      expect([landmark, await page.getByRole(landmark).count()]).toEqual([landmark, 1]);
+    const headings = await page.getByRole('heading').allInnerTexts();
+    expect(headings).toEqual(
+      expect.arrayContaining([
+        'Publishing',
+        'Destinations',
+        'Parked rows',
+        'Log and slot',
+        'Instances',
+        'Latest errors',
+      ]),
+    );
+    // two looks at the lag make a line
+    await page.locator('.figure-lag polyline').waitFor({ state: 'attached', ...TIMEOUT });
+    expect([troubles, [...origins]]).toEqual([[], [relay.adminUrl]]);
+    const { headers } = await fetch(relay.adminUrl);
+    expect(headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+    expect([headers.get('x-frame-options'), headers.get('x-content-type-options')]).toEqual(['DENY', 'nosniff']);
+  }, 180_000);
+
+  it('puts a broker that cannot be reached first, with its code and what to do', async () => {
+    const outbox = await relayOutbox(database.url);
+    const broker = { type: 'kafka', brokers: `127.0.0.1:${await freePort()}` };
+    const relay = await relayOf(outbox, {}, { lost: broker });
+    await relay.untilState('down', 'lost');
+    const { page, troubles } = await open(relay.adminUrl);
+    await shows(page, '#title', /^Not publishing to 1 of 2 destinations$/);
+    expect(await page.locator('#state').getAttribute('data-severity')).toBe('critical');
+    await shows(page, '#reasons li:first-child', /^Critical[^]*lost is down[^]*broker_unreachable[^]*To do: /);
+    await shows(page, '#destinations tr', /lost[^]*down[^]*open/);
+    expect(await page.title()).toMatch(/^Critical: Not publishing/);
+    expect(await page.locator('#icon').getAttribute('href')).toBe('page/critical.svg');
+    expect(troubles).toEqual([]);
+  }, 180_000);
+
+  it('shows what rows hold as text, and offers no change without a token', async () => {
+    const outbox = await relayOutbox(database.url);
+    const relay = await relayOf(outbox);
+    await insertBad(outbox, [HOSTILE, 'plain']);
+    await until(async () => (await parkedKeys(outbox)).length === 2, { what: 'two parked rows' });
+    const { page, troubles } = await open(relay.adminUrl, { viewport: { width: 390, height: 844 } });
+    await shows(page, '#parked', /2 of out parked for route_headers/);
+    expect(await text(page, '#parked tbody tr:first-child')).toContain(HOSTILE);
+    expect(await page.locator('#parked img, #parked script').count()).toBe(0);
+    expect(await page.evaluate('window.hit')).toBeUndefined();
+    expect(await page.locator('#parked button').count()).toBe(0);
+    await shows(page, '#parked', /set admin\.token or admin\.tokenFile/);
+    await shows(page, '#reasons', /2 rows are parked/);
+    // on a phone nothing is wider than the screen
+    const width = await page.evaluate('document.documentElement.scrollWidth');
+    expect([width, troubles]).toEqual([390, []]);
+    const refused = await fetch(`${relay.adminUrl}/parked/discard`, { method: 'POST', body: '{"all":true}' });
+    expect([refused.status, await parkedKeys(outbox)]).toEqual([403, [HOSTILE, 'plain']]);
+  }, 180_000);
+
+  it('retries and discards by keyboard for who has the token, and logs who did', async () => {
+    const outbox = await relayOutbox(database.url);
+    const relay = await relayOf(outbox, { token: TOKEN });
+    await insertBad(outbox, ['a', 'b', 'c', 'd']);
+    await until(async () => (await parkedKeys(outbox)).length === 4, { what: 'four parked rows' });
+    const { page } = await open(relay.adminUrl);
+    await shows(page, '#title', /^Token needed$/);
+    expect(await page.locator('#parked').isVisible()).toBe(false);
+    await giveToken(page, 'not-the-token-of-this');
+    await shows(page, '#token-outcome', /refuses this token/);
+    await giveToken(page, TOKEN);
+    await shows(page, '#parked', /4 of out parked for route_headers/);
+
+    const discard = page.getByRole('button', { name: /^Discard: .* key c$/ });
+    await discard.focus();
+    await page.keyboard.press('Enter');
+    await shows(page, '#confirm', /Discard for good\?[^]*key c/);
+    // the first key does no harm
+    await page.keyboard.press('Enter');
+    await page.locator('#confirm').waitFor({ state: 'hidden' });
+    expect(await parkedKeys(outbox)).toEqual(['a', 'b', 'c', 'd']);
+    await discard.focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await shows(page, '#parked-outcome', /^1 row discarded\.$/);
+    expect(await parkedKeys(outbox)).toEqual(['a', 'b', 'd']);
+
+    // mended, the row goes out
+    await outbox.admin.query(`UPDATE ${outbox.table} SET headers = NULL WHERE aggregateid = 'b'`);
+    await page.getByRole('button', { name: /^Retry: .* key b$/ }).click();
+    await shows(page, '#parked-outcome', /^1 row: published again within seconds\.$/);
+    await outbox.untilSize(2);
+
+    await page.getByRole('button', { name: /^Discard: 2 rows of out/ }).click();
+    await page.locator('#confirm-yes').click();
+    await shows(page, '#parked-outcome', /^2 rows discarded\.$/);
+    await shows(page, '#parked', /^None\.$/);
+    await outbox.untilEmpty();
+    const log = await relay.log();
+    const audited = log.split('\n').filter((line) => line.includes('parked rows were changed over the admin port'));
+    expect(audited.map((line) => (JSON.parse(line) as { action: string; rows: number }).action)).toEqual([
+      'discard',
+      'retry',
+      'discard',
+    ]);
+    expect(log).not.toContain(TOKEN);
+  }, 180_000);
+
+  it('says that it is disconnected and how old its figures are, and goes on when the relay is back', async () => {
+    const outbox = await relayOutbox(database.url);
+    const port = await freePort();
+    const first = await relayOf(outbox, { port });
+    const { page, troubles } = await open(first.adminUrl);
+    await shows(page, '#title', /^(Publishing|Catching up)$/);
+    await first.end('SIGKILL');
+    await shows(page, '#link', /^Disconnected, data \d+ s old$/);
+    await shows(page, '#banner', /does not answer\. What is shown is from [\d:]+ and may no longer be so/);
+    expect(await page.title()).toBe('Disconnected – outbox-relay');
+    const before = await text(page, '#instance');
+    await relayOf(outbox, { port });
+    await shows(page, '#link', /^Live$/);
+    expect(await page.locator('#banner').isVisible()).toBe(false);
+    expect(await text(page, '#instance')).not.toBe(before);
+    expect(troubles.filter((line) => !line.includes('ERR_'))).toEqual([]);
+  }, 180_000);
+
+  it('is legible in both themes, and reads the last hour by keyboard', async () => {
+    const outbox = await relayOutbox(database.url);
+    const relay: RelayProcess = await relayOf(outbox);
+    await insertBad(outbox, ['a']);
+    const { page } = await open(relay.adminUrl, { colorScheme: 'dark' });
+    await shows(page, '#parked', /route_headers/);
+    const dark = await page.evaluate('getComputedStyle(document.body).backgroundColor');
+    expect(await faintTexts(page)).toEqual([]);
+    const theme = page.getByRole('button', { name: 'Theme: auto' });
+    await theme.click();
+    await page.getByRole('button', { name: 'Theme: light' }).waitFor(TIMEOUT);
+    expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).not.toBe(dark);
+    expect(await faintTexts(page)).toEqual([]);
+    await page.reload();
+    await page.getByRole('button', { name: 'Theme: light' }).waitFor(TIMEOUT);
+
+    await page.locator('.figure-lag polyline').waitFor({ state: 'attached', ...TIMEOUT });
+    const slider = page.getByRole('slider');
+    await slider.focus();
+    await page.keyboard.press('Home');
+    expect(await slider.getAttribute('aria-valuetext')).toMatch(/^\d\d:\d\d:\d\d: /);
+    expect(await text(page, '.figure-waiting .moment')).toMatch(/^\d\d:\d\d:\d\d: \d/);
+    await page.keyboard.press('Escape');
+    expect(await slider.getAttribute('aria-valuetext')).toBe('now');
+  }, 180_000);
+});
+
+async function giveToken(page: Page, token: string): Promise<void> {
+  const dialog = page.locator('#token-dialog');
+  if (!(await dialog.isVisible())) await page.getByRole('button', { name: 'Token', exact: true }).click();
+  await page.getByLabel('Token', { exact: true }).fill(token);
+  await page.keyboard.press('Enter');
+}
+
+/** Texts whose contrast with what is behind them is below 4.5, as WCAG 2 (AA) asks for. */
+async function faintTexts(page: Page): Promise<string[]> {
+  return page.evaluate(await readFile(new URL('../support/faint-texts.js', import.meta.url), 'utf8'));
+}
