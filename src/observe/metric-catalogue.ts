@@ -183,6 +183,26 @@ export const METRICS = {
   build_info: metric('gauge', ['version', 'node'], '1, with the version of the relay and of Node.'),
 } as const satisfies Record<string, MetricEntry>;
 
+/** What each label tells, and which values it takes. */
+export const METRIC_LABELS = {
+  destination: 'The destination by its name in the configuration.',
+  lane: 'How the rows came: `stream` (by the log) or `table` (by passes over the table).',
+  state:
+    'The states of a destination (`down`, `catchup`, `handover`, `streaming`, `halted`), or of a circuit breaker (`closed`, `open`, `half-open`). All are told, one of them as 1.',
+  from: 'The state that was left.',
+  to: 'The state that was entered.',
+  reason: 'The event that led to it, such as `opened`, `session-failed`, `pass-ended`.',
+  code: 'A code of errors.md.',
+  action: 'What was done about a refused row: `park-key`, `dead-letter` or `halt`.',
+  status:
+    '`pg_replication_slots.wal_status`: `reserved`, `extended`, `unreserved` or `lost`. All are told, one of them as 1.',
+  result: 'What became of a span: `exported`, `failed` or `dropped`.',
+  version: 'Of the relay.',
+  node: 'Of Node.',
+} as const satisfies Record<LabelName, string>;
+
+type LabelName = (typeof METRICS)[MetricName]['labels'][number];
+
 export type MetricName = keyof typeof METRICS;
 
 /** The names of all metrics of one type. */

@@ -47,6 +47,11 @@ export class RelayProcess {
     return this.#child.pid;
   }
 
+  /** `host:port` of `/metrics` and the others. */
+  get adminAddress(): string {
+    return new URL(this.#admin).host;
+  }
+
   /** Resolves with how the process ended: `exit code 0`, `SIGKILL`. */
   get exited(): Promise<string> {
     return this.#child.exited;

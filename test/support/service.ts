@@ -5,6 +5,7 @@ import type { RunningService, ServiceName } from './service-state.ts';
 import { kafkaDistribution } from './services/kafka-distribution.ts';
 import { DEFAULT_KAFKA_VERSION } from './services/kafka.ts';
 import { postgresBinaries, postgresMajor } from './services/postgres-binaries.ts';
+import { prometheusDistribution } from './services/prometheus-distribution.ts';
 import { rabbitmqDistribution } from './services/rabbitmq-distribution.ts';
 import { uniqueName } from './unique-name.ts';
 
@@ -27,7 +28,7 @@ export function describeWithService(name: ServiceName, title: string, body: (ser
  * configure them; reported as skipped, with the reason, when what a launcher needs is not to be had. With `CI=true` that
  * is a failure.
  */
-export function describeWithLauncher(name: ServiceName, title: string, body: () => void): void {
+export function describeWithLauncher(name: Launchable, title: string, body: () => void): void {
   describe(title, async () => {
     try {
       await LAUNCHABLE[name]();
@@ -70,10 +71,14 @@ export function freshDatabase(): { readonly url: string; readonly name: string }
   };
 }
 
-const LAUNCHABLE: Readonly<Record<ServiceName, () => Promise<unknown>>> = {
+/** What tests start themselves: the shared services, and those that nobody shares. */
+type Launchable = ServiceName | 'prometheus';
+
+const LAUNCHABLE: Readonly<Record<Launchable, () => Promise<unknown>>> = {
   postgres: async () => postgresBinaries(postgresMajor()),
   kafka: () => kafkaDistribution(process.env.KAFKA_VERSION ?? DEFAULT_KAFKA_VERSION),
   rabbitmq: rabbitmqDistribution,
+  prometheus: prometheusDistribution,
 };
 
 function skipped(title: string, reason: string): void {

@@ -88,7 +88,7 @@ export const PROCESS: PanelRow = {
       title: 'CPU',
       description: 'Cores in use; the relay can use one and a little.',
       type: 'timeseries',
-      width: 8,
+      width: 6,
       unit: 'short',
       queries: [
         {
@@ -101,7 +101,7 @@ export const PROCESS: PanelRow = {
       title: 'Resident memory',
       description: 'limits.memory and some 130 MiB.',
       type: 'timeseries',
-      width: 8,
+      width: 6,
       unit: 'bytes',
       queries: [{ expr: ofProcess('process_resident_memory_bytes'), legend: '{{instance}}' }],
     },
@@ -109,9 +109,17 @@ export const PROCESS: PanelRow = {
       title: 'Event loop delay',
       description: 'p99. Above 100 ms the process has too little CPU.',
       type: 'timeseries',
-      width: 8,
+      width: 6,
       unit: 's',
       queries: [{ expr: ofProcess('nodejs_eventloop_lag_p99_seconds'), legend: '{{instance}}' }],
+    },
+    {
+      title: 'Spans',
+      description: 'By what became of them; none where tracing is off.',
+      type: 'timeseries',
+      width: 6,
+      unit: 'ops',
+      queries: [{ expr: sum(rate(series('tracing_spans_total')), 'result'), legend: '{{result}}' }],
     },
   ],
 };
