@@ -3,7 +3,7 @@ import type { RowRef } from '../core/row.ts';
 import { parseSnapshot, seesTransaction } from '../core/snapshot.ts';
 import type { ParkedMark, ParkedRef, ParkedStore, PublishedRow } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
-import { refArrays, textArray } from './array-literal.ts';
+import { refArrays, textArray } from './array-parameter.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { companionTables, quoteTable } from './identifier.ts';
 import { deliveryValues, keepingDeadLetter } from './published-ids.ts';

@@ -1,6 +1,6 @@
 import { RelayError } from '../core/errors.ts';
 import type { Delivery, PublishedRow } from '../core/store.ts';
-import { textArray } from './array-literal.ts';
+import { textArray } from './array-parameter.ts';
 import { companionTables, quoteTable, type TableName } from './identifier.ts';
 import type { SqlSession } from './session.ts';
 
@@ -43,7 +43,7 @@ function insertInto(table: TableName): string {
 }
 
 /** The parameters of {@link keeping}: one array a column. */
-export function deliveryArrays(rows: readonly PublishedRow[]): string[] {
+export function deliveryArrays(rows: readonly PublishedRow[]): Buffer[] {
   const values = rows.map((row) => deliveryValues(row));
   return [0, 1, 2, 3].map((column) => textArray(values.map((one) => one[column] ?? null)));
 }

@@ -3,7 +3,7 @@ import { RelayError } from '../core/errors.ts';
 import { parseSnapshot, seesTransaction, type Snapshot } from '../core/snapshot.ts';
 import type { PublishedRow, Settler, SettleResult } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
-import { refArrays } from './array-literal.ts';
+import { refArrays } from './array-parameter.ts';
 import { sqlState } from './error.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { quoteTable } from './identifier.ts';

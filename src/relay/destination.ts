@@ -267,7 +267,7 @@ export class Destination {
     return {
       destination: this.name,
       reader: this.#parts.reader,
-      room: this.outlet.room,
+      room: this.outlet.passRoom,
       trial: this.outlet.trial,
       inFlight: () => this.outlet.ledger.sent + this.outlet.ledger.undeleted,
       wanted: () => this.#wanted(),
@@ -293,7 +293,12 @@ export class Destination {
   }
 
   #own(rows: readonly OutboxRow[]): readonly Routed[] {
-    return rows.map((row) => this.#parts.router.route(row)).filter(({ destination }) => destination === this.name);
+    const own: Routed[] = [];
+    for (const row of rows) {
+      const routed = this.#parts.router.route(row);
+      if (routed.destination === this.name) own.push(routed);
+    }
+    return own;
   }
 
   #assignXid(): void {

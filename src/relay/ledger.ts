@@ -1,12 +1,14 @@
 import type { OutgoingMessage } from '../core/message.ts';
 import type { RowRef } from '../core/row.ts';
+import type { Delivery } from '../core/store.ts';
+import type { SettlingOwner, SettlingRow } from './settling.ts';
 
 /** For the few rows of which both parts are needed as one key. */
 const departedKey = ({ position, id }: RowRef): string => `${position}/${id}`;
 
-interface Entry {
-  readonly position: bigint;
-  readonly id: string;
+/** Also what is given to be deleted: nothing more is made for a row on its way. */
+interface Entry extends SettlingRow {
+  delivery: Delivery | undefined;
   /** Null once acknowledged: the payload is let go, the row waits for its deletion. */
   message: OutgoingMessage | null;
   /** The pass before or during which it was sent. */
@@ -28,6 +30,7 @@ interface Entry {
 export class Ledger {
   /** By position as a number, which is much faster than by bigint; where that is not exact, entries form a chain. */
   readonly #entries = new Map<number, Entry>();
+  readonly #owner: SettlingOwner;
   /** Above it nothing was ever sent, so there is nothing to look for: rows come by rising positions mostly. */
   #highest = -Infinity;
   #sent = 0;
@@ -37,6 +40,11 @@ export class Ledger {
   #passing = false;
   /** Deleted since the running pass began, and sent before that. */
   readonly #departed = new Set<string>();
+
+  /** @param owner whose rows they are, for their deletion */
+  constructor(owner: SettlingOwner) {
+    this.#owner = owner;
+  }
 
   /** Rows handed to the publisher and not yet acknowledged. */
   get sent(): number {
@@ -74,24 +82,31 @@ export class Ledger {
 
   /** Notes a message as handed to the publisher. The row must not be in flight already. */
   send(message: OutgoingMessage): void {
-    const { position, id } = message.row;
+    const { position, id, xid } = message.row;
     const at = Number(position);
     const next = at > this.#highest ? null : (this.#entries.get(at) ?? null);
-    this.#entries.set(at, { position, id, message, pass: this.#pass, next });
+    const owner = this.#owner;
+    this.#entries.set(at, { position, id, xid, delivery: undefined, owner, message, pass: this.#pass, next });
     this.#highest = Math.max(this.#highest, at);
     this.#sent++;
     this.#sentBytes += message.bytes;
   }
 
-  /** Notes the broker's acknowledgement. Returns false when the row is not waiting for one. */
-  acknowledge(ref: RowRef): boolean {
+  /**
+   * Notes the broker's acknowledgement.
+   *
+   * @param delivery what is kept of where the row went, where that is kept
+   * @returns the row as it is to be deleted; null when it is not waiting for an acknowledgement
+   */
+  acknowledge(ref: RowRef, delivery?: Delivery): SettlingRow | null {
     const entry = this.#find(ref);
-    if (!entry?.message) return false;
+    if (!entry?.message) return null;
+    entry.delivery = delivery;
     this.#sent--;
     this.#sentBytes -= entry.message.bytes;
     entry.message = null;
     this.#acknowledged++;
-    return true;
+    return entry;
   }
 
   /** The row is gone from the table. */

@@ -2,12 +2,12 @@ import { RelayError } from '../core/errors.ts';
 import type { OutgoingMessage } from '../core/message.ts';
 import type { Publisher, PublisherListener, PublisherSession } from '../core/publisher.ts';
 import type { Routed, Router } from '../core/routing.ts';
-import type { ParkedStore, PublishedRow } from '../core/store.ts';
+import type { Delivery, ParkedStore, PublishedRow } from '../core/store.ts';
 import { Ledger } from './ledger.ts';
 import { ParkedKeys } from './parked-keys.ts';
 import { Quarantine } from './quarantine.ts';
 import { Room } from './room.ts';
-import type { Settling, SettlingOwner } from './settling.ts';
+import type { Settling, SettlingOwner, SettlingRow } from './settling.ts';
 import type { DestinationTelemetry } from './telemetry.ts';
 import { Timer } from './timer.ts';
 import { Trial } from './trial.ts';
@@ -52,6 +52,12 @@ export interface OutletHost {
  * RabbitMQ. It does cost: rows that wait for long are promoted by the garbage collector, which was half of the CPU.
  */
 const SENT_BYTES = 4 * 1024 * 1024;
+/**
+ * Passes, which could go on for hours, take no more than this: some batches for either side. Rows that are in flight for
+ * longer than the collector takes from one scavenge to the next are copied and promoted, and then collected the dear way.
+ */
+const PASS_SENT_ROWS = 2_500;
+const PASS_UNDELETED_ROWS = 4_000;
 const CLOSE_DEADLINE_MS = 2_000;
 const UNDELETED_PATIENCE_MS = 5_000;
 
@@ -60,9 +66,11 @@ const UNDELETED_PATIENCE_MS = 5_000;
  * leaves out what is parked, and sets aside what the broker refuses.
  */
 export class Outlet implements SettlingOwner {
-  readonly ledger = new Ledger();
+  readonly ledger = new Ledger(this);
   readonly parked = new ParkedKeys();
   readonly room: Room;
+  /** The same for passes: less. */
+  readonly passRoom: Room;
   readonly trial = new Trial();
   readonly #parts: OutletParts;
   readonly #host: OutletHost;
@@ -78,7 +86,14 @@ export class Outlet implements SettlingOwner {
   constructor(parts: OutletParts, host: OutletHost) {
     this.#parts = parts;
     this.#host = host;
-    this.room = new Room(Math.min(parts.memoryBytes / 2, SENT_BYTES), parts.undeletedRows);
+    const sentBytes = Math.min(parts.memoryBytes / 2, SENT_BYTES);
+    const { undeletedRows } = parts;
+    this.room = new Room({ sentBytes, sent: Infinity, undeleted: undeletedRows });
+    this.passRoom = new Room({
+      sentBytes,
+      sent: PASS_SENT_ROWS,
+      undeleted: Math.min(PASS_UNDELETED_ROWS, undeletedRows),
+    });
     this.#quarantine = new Quarantine(parts, this.ledger, this.parked, {
       halt: (error) => host.halt(error),
       sessionFailed: (error) => host.sessionFailed(error),
@@ -166,7 +181,7 @@ export class Outlet implements SettlingOwner {
 
   settled(row: PublishedRow): void {
     this.ledger.settle(row);
-    if (this.room.full) this.#updateRoom();
+    if (this.room.full || this.passRoom.full) this.#updateRoom();
   }
 
   deletionBlocked(error: RelayError): void {
@@ -193,10 +208,16 @@ export class Outlet implements SettlingOwner {
   }
 
   #acknowledged(messages: readonly OutgoingMessage[]): void {
-    const own = messages.filter(({ row }) => this.ledger.acknowledge(row));
-    const rows = own.map(({ row }) => row);
+    const own: OutgoingMessage[] = [];
+    const settling: SettlingRow[] = [];
+    for (const message of messages) {
+      const acknowledged = this.ledger.acknowledge(message.row, this.#deliveryOf(message));
+      if (acknowledged === null) continue;
+      own.push(message);
+      settling.push(acknowledged);
+    }
     this.#parts.telemetry.acknowledged(own);
-    this.#parts.settling.push(this.#parts.keepsPublished ? own.map((message) => this.#delivered(message)) : rows, this);
+    this.#parts.settling.push(settling);
     if (!this.#progressed) {
       this.#progressed = true;
       this.trial.end();
@@ -205,17 +226,17 @@ export class Outlet implements SettlingOwner {
     this.#updateRoom();
   }
 
-  #delivered({ row, address, key }: OutgoingMessage): PublishedRow {
-    const { position, id, xid } = row;
-    return { position, id, xid, delivery: { destination: this.#parts.destination, address, key } };
+  #deliveryOf({ address, key }: OutgoingMessage): Delivery | undefined {
+    return this.#parts.keepsPublished ? { destination: this.#parts.destination, address, key } : undefined;
   }
 
   #updateRoom(): void {
-    const { sent, undeleted, sentBytes } = this.ledger;
+    const { sent, undeleted } = this.ledger;
     this.#watchUndeleted(undeleted >= this.#parts.undeletedRows);
     this.trial.update(sent);
     if (sent === 0) for (const resolve of this.#quiet.splice(0)) resolve();
-    this.room.update(sentBytes, undeleted);
+    this.passRoom.update(this.ledger);
+    this.room.update(this.ledger);
     this.#host.roomChanged();
   }
 

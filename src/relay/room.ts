@@ -1,22 +1,27 @@
 import { Waiters } from './waiters.ts';
 
+/** What is in flight, or may be. */
+export interface InFlight {
+  /** Sent and not acknowledged yet, in bytes. */
+  readonly sentBytes: number;
+  /** The same in rows. */
+  readonly sent: number;
+  /** Published rows that are not deleted yet. */
+  readonly undeleted: number;
+}
+
 /**
  * Whether there is room for more in flight, with waiting for it. Full at the limit, and room again only at half of it, so
  * that a stream is not stopped and started for every row.
  */
 export class Room {
-  readonly #limitBytes: number;
-  readonly #limitUndeleted: number;
+  readonly #limits: InFlight;
   #full = false;
   readonly #waiters = new Waiters();
 
-  /**
-   * @param limitBytes of what is sent and not yet acknowledged
-   * @param limitUndeleted rows that are published and not yet deleted
-   */
-  constructor(limitBytes: number, limitUndeleted: number) {
-    this.#limitBytes = limitBytes;
-    this.#limitUndeleted = limitUndeleted;
+  /** @param limits at which it is full: any of them */
+  constructor(limits: InFlight) {
+    this.#limits = limits;
   }
 
   get full(): boolean {
@@ -24,9 +29,11 @@ export class Room {
   }
 
   /** To be called after every change. Returns whether there is room. */
-  update(bytes: number, undeleted: number): boolean {
+  update({ sentBytes, sent, undeleted }: InFlight): boolean {
     const share = this.#full ? 0.5 : 1;
-    this.#full = bytes >= this.#limitBytes * share || undeleted >= this.#limitUndeleted * share;
+    const limits = this.#limits;
+    this.#full =
+      sentBytes >= limits.sentBytes * share || sent >= limits.sent * share || undeleted >= limits.undeleted * share;
     if (!this.#full) this.#waiters.release();
     return !this.#full;
   }

@@ -22,7 +22,8 @@ export interface SettlingObserver {
   failed(error: RelayError): void;
 }
 
-interface SettlingRow extends PublishedRow {
+/** A row to be deleted, and who hears of it. */
+export interface SettlingRow extends PublishedRow {
   readonly owner: SettlingOwner;
 }
 
@@ -73,9 +74,9 @@ export class Settling {
     return this.#unsettled;
   }
 
-  /** Takes rows that a broker has acknowledged. The rows' values are not kept. */
-  push(rows: readonly PublishedRow[], owner: SettlingOwner): void {
-    for (const { position, id, xid, delivery } of rows) this.#queue.push({ position, id, xid, delivery, owner });
+  /** Takes rows that a broker has acknowledged. */
+  push(rows: readonly SettlingRow[]): void {
+    for (const row of rows) this.#queue.push(row);
     this.#unsettled += rows.length;
     this.#gather();
   }

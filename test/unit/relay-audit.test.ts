@@ -5,7 +5,7 @@ import { DestinationAudit, type AuditParts } from '../../src/relay/audit.ts';
 import { Ledger } from '../../src/relay/ledger.ts';
 import type { DestinationEvent } from '../../src/relay/machine.ts';
 import { ParkedKeys } from '../../src/relay/parked-keys.ts';
-import { message, ref, row } from './relay-support.ts';
+import { NOBODY, message, ref, row } from './relay-support.ts';
 
 /** Positions of rows that wait behind a parked one, of the key `parked`; all others have the key `free`. */
 const WAITING = { from: 2n, to: 25_000n };
@@ -64,7 +64,7 @@ describe('the audit', () => {
     read = 0;
     told = 0;
     events = [];
-    ledger = new Ledger();
+    ledger = new Ledger(NOBODY);
     parked = new ParkedKeys();
   });
 

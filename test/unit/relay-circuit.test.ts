@@ -174,7 +174,7 @@ describe('a session on trial', () => {
     const host = {
       destination: 'd',
       reader,
-      room: new Room(1000, 1000),
+      room: new Room({ sentBytes: 1000, sent: 1000, undeleted: 1000 }),
       trial,
       inFlight: () => 0,
       take: (rows: readonly unknown[]) => {

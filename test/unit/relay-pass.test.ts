@@ -28,7 +28,7 @@ class TwoRows implements TablePass {
 test('a pass that finds no room is cut short at its time, whatever the garbage collector does', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const room = new Room(1, 1);
+  const room = new Room({ sentBytes: 1, sent: 1, undeleted: 1 });
   const pass = new TwoRows();
   const host: PassHost = {
     destination: 'd',
@@ -37,7 +37,7 @@ test('a pass that finds no room is cut short at its time, whatever the garbage c
     trial: new Trial(),
     inFlight: () => 0,
     take: (rows) => {
-      room.update(1, 0);
+      room.update({ sentBytes: 1, sent: 1, undeleted: 0 });
       return rows.length;
     },
     wanted: () => undefined,

@@ -8,14 +8,14 @@ import { Ledger } from '../../src/relay/ledger.ts';
 import { ParkedKeys } from '../../src/relay/parked-keys.ts';
 import { Quarantine } from '../../src/relay/quarantine.ts';
 import { noTelemetry } from '../support/simulation/telemetry.ts';
-import { message } from './relay-support.ts';
+import { NOBODY, message } from './relay-support.ts';
 
 const FAULT = new RelayError('message_unroutable', 'no such topic');
 const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 
 /** A quarantine of one session, with what it does. */
 class Stage {
-  readonly ledger = new Ledger();
+  readonly ledger = new Ledger(NOBODY);
   readonly parked = new ParkedKeys();
   readonly statements: (readonly ParkedMark[])[] = [];
   readonly failures: RelayError[] = [];

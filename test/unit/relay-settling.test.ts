@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RelayError } from '../../src/core/errors.ts';
 import type { PublishedRow, SettleResult, Settler } from '../../src/core/store.ts';
-import { Settling, type SettlingOwner } from '../../src/relay/settling.ts';
+import { Settling, type SettlingOwner, type SettlingRow } from '../../src/relay/settling.ts';
 
 type Answer = (rows: readonly PublishedRow[]) => Partial<SettleResult>;
 
@@ -48,8 +48,8 @@ describe('settling', () => {
     return { settling: new Settling(settler, observer, leads), owner, told, settled, blocked };
   }
 
-  const rows = (...positions: number[]): PublishedRow[] =>
-    positions.map((position) => ({ position: BigInt(position), id: `id-${position}`, xid: 7 }));
+  const rows = (owner: SettlingOwner, ...positions: number[]): SettlingRow[] =>
+    positions.map((position) => ({ position: BigInt(position), id: `id-${position}`, xid: 7, owner }));
 
   async function untilIdle(subject: Settling): Promise<void> {
     const idle = subject.whenIdle();
@@ -61,8 +61,8 @@ describe('settling', () => {
     const settler = new ScriptedSettler();
     const { settling: subject, owner, told } = settling(settler);
     const many = Array.from({ length: 1600 }, (_, at) => at + 1);
-    subject.push(rows(...many.slice(0, 100)), owner);
-    subject.push(rows(...many.slice(100)), owner);
+    subject.push(rows(owner, ...many.slice(0, 100)));
+    subject.push(rows(owner, ...many.slice(100)));
     await untilIdle(subject);
     expect(settler.statements.map((statement) => statement.length)).toEqual([100, 1000, 500]);
     expect(told.deleted).toBe(1600);
@@ -72,14 +72,14 @@ describe('settling', () => {
   it('waits a moment for more when there are few, and not when there are enough', async () => {
     const settler = new ScriptedSettler();
     const { settling: subject, owner } = settling(settler);
-    for (let position = 1; position < 100; position++) subject.push(rows(position), owner);
+    for (let position = 1; position < 100; position++) subject.push(rows(owner, position));
     expect(settler.statements).toEqual([]);
-    subject.push(rows(100), owner);
+    subject.push(rows(owner, 100));
     expect(settler.statements.map(({ length }) => length)).toEqual([100]);
     await vi.advanceTimersByTimeAsync(0);
-    subject.push(rows(101), owner);
+    subject.push(rows(owner, 101));
     await vi.advanceTimersByTimeAsync(5);
-    subject.push(rows(102), owner);
+    subject.push(rows(owner, 102));
     expect(settler.statements).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(5);
     expect(settler.statements.slice(1)).toEqual([[101n, 102n]]);
@@ -90,7 +90,7 @@ describe('settling', () => {
     const notYet: Answer = (given) => ({ deleted: given.length - 1, notYetVisible: given.slice(0, 1) });
     const settler = new ScriptedSettler(...Array.from({ length: 50 }, () => notYet));
     const { settling: subject, owner, told, settled } = settling(settler);
-    subject.push(rows(1, 2), owner);
+    subject.push(rows(owner, 1, 2));
     const idle = subject.whenIdle();
     await vi.advanceTimersByTimeAsync(60_000);
     await idle;
@@ -104,7 +104,7 @@ describe('settling', () => {
     };
     const settler = new ScriptedSettler(fail, (given) => ({ deleted: 0, missing: given }));
     const { settling: subject, owner, told, settled } = settling(settler);
-    subject.push(rows(1, 2), owner);
+    subject.push(rows(owner, 1, 2));
     await vi.advanceTimersByTimeAsync(10_000);
     expect(settler.statements).toEqual([
       [1n, 2n],
@@ -117,9 +117,9 @@ describe('settling', () => {
   it('tries locked rows again by themselves, and holds nothing else up for them', async () => {
     const settler = new ScriptedSettler((given) => ({ deleted: 1, locked: given.slice(0, 1) }));
     const { settling: subject, owner, settled } = settling(settler);
-    subject.push(rows(1, 2), owner);
+    subject.push(rows(owner, 1, 2));
     await vi.advanceTimersByTimeAsync(100);
-    subject.push(rows(3), owner);
+    subject.push(rows(owner, 3));
     await vi.advanceTimersByTimeAsync(1_000);
     expect(settler.statements).toEqual([[1n, 2n], [3n]]);
     const idle = subject.whenIdle();
@@ -136,7 +136,7 @@ describe('settling', () => {
       told,
       settled,
     } = settling(new ScriptedSettler((given) => ({ deleted: 1, missing: given.slice(0, 1) })));
-    subject.push(rows(1, 2), owner);
+    subject.push(rows(owner, 1, 2));
     await untilIdle(subject);
     expect(told).toMatchObject({ deleted: 1, missing: 1 });
     expect(settled).toEqual([1n, 2n]);
@@ -149,7 +149,7 @@ describe('settling', () => {
       blocked,
       settled,
     } = settling(new ScriptedSettler((given) => ({ deleted: 1, blocked: given.slice(0, 1) })));
-    subject.push(rows(1, 2), owner);
+    subject.push(rows(owner, 1, 2));
     await untilIdle(subject);
     expect(blocked.map(({ code }) => code)).toEqual(['delete_blocked']);
     expect(settled).toEqual([2n]);
@@ -163,9 +163,9 @@ describe('settling', () => {
     };
     const settler = new ScriptedSettler(lost);
     const { settling: subject, owner, told } = settling(settler, () => leads);
-    subject.push(rows(1), owner);
+    subject.push(rows(owner, 1));
     await vi.advanceTimersByTimeAsync(1_000);
-    subject.push(rows(2), owner);
+    subject.push(rows(owner, 2));
     await vi.advanceTimersByTimeAsync(60_000);
     expect(settler.statements).toEqual([[1n]]);
     expect([told.missing, subject.unsettled]).toEqual([0, 1]);

@@ -1,5 +1,6 @@
 import type { OutgoingMessage } from '../../src/core/message.ts';
 import type { OutboxRow, RowRef } from '../../src/core/row.ts';
+import type { SettlingOwner } from '../../src/relay/settling.ts';
 
 /** An outbox row with nothing in it. */
 export function row(position: bigint, id = `id-${position}`): OutboxRow {
@@ -28,3 +29,6 @@ export function message(
 export function ref({ position, id }: RowRef): RowRef {
   return { position, id };
 }
+
+/** Whose rows nobody deletes. */
+export const NOBODY: SettlingOwner = { settled: () => undefined, deletionBlocked: () => undefined };

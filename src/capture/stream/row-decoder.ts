@@ -2,6 +2,7 @@
 import { RelayError } from '../../core/errors.ts';
 import type { ColumnValue, OutboxRow } from '../../core/row.ts';
 import { type OutboxTable, staysBytes, type TableColumn } from '../../core/table.ts';
+import { Slab } from '../slab.ts';
 import {
   type BeginMessage,
   type InsertMessage,
@@ -50,6 +51,7 @@ export class RowDecoder {
   readonly #table: OutboxTable;
   /** By relation id; null for tables that are not ours. */
   readonly #plans = new Map<number, RowPlan | null>();
+  readonly #slab = new Slab();
 
   constructor(table: OutboxTable) {
     this.#table = table;
@@ -82,7 +84,7 @@ export class RowDecoder {
     const row: OutboxRow = {
       position: readPosition(chunk, bounds, plan.position),
       id: readId(chunk, bounds, plan.id),
-      values: plan.reads.map((read) => readValue(chunk, bounds, read)),
+      values: this.#values(chunk, bounds, plan.reads),
       lane: 'stream',
       xid,
       since: committedAt,
@@ -91,6 +93,22 @@ export class RowDecoder {
       row,
       bytes: chunk.length - insert.tupleAt + ROW_OVERHEAD_BYTES + plan.reads.length * VALUE_OVERHEAD_BYTES,
     };
+  }
+
+  #values(chunk: Buffer, bounds: readonly number[], reads: readonly ReadField[]): ColumnValue[] {
+    const values = new Array<ColumnValue>(reads.length);
+    for (const [at, { field, form }] of reads.entries()) {
+      const start = bounds[field * 2] ?? -1;
+      const end = bounds[field * 2 + 1] ?? -1;
+      if (start < 0) values[at] = null;
+      else if (form === 'text') values[at] = chunk.toString('utf8', start, end);
+      else if (form === 'bytea') values[at] = decodeBytea(chunk, start, end);
+      else {
+        const kept = this.#slab.append(chunk);
+        values[at] = this.#slab.bytes.subarray(kept + start, kept + end);
+      }
+    }
+    return values;
   }
 }
 
@@ -116,20 +134,6 @@ function shapeError(table: OutboxTable, what: string): RelayError {
   return new RelayError('replication_unavailable', `${table.schema}.${table.name}: ${what}`, {
     remedy: 'Restart the relay, which then examines the table again; `outbox-relay check` tells what it lacks.',
   });
-}
-
-function readValue(bytes: Buffer, bounds: readonly number[], { field, form }: ReadField): ColumnValue {
-  const start = bounds[field * 2] ?? -1;
-  const end = bounds[field * 2 + 1] ?? -1;
-  if (start < 0) return null;
-  switch (form) {
-    case 'text':
-      return bytes.toString('utf8', start, end);
-    case 'bytes':
-      return Buffer.from(bytes.subarray(start, end));
-    case 'bytea':
-      return decodeBytea(bytes, start, end);
-  }
 }
 
 function readId(bytes: Buffer, bounds: readonly number[], field: number): string {

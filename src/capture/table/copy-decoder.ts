@@ -1,6 +1,8 @@
 import { POSTGRES_EPOCH_MS } from '../postgres-epoch.ts';
 import { RelayError } from '../../core/errors.ts';
 import type { ColumnValue, OutboxRow } from '../../core/row.ts';
+import { Slab } from '../slab.ts';
+import { RepeatedText } from './repeated-text.ts';
 
 /** `PGCOPY\n\xff\r\n\0`: how every binary COPY begins. */
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
@@ -19,7 +21,9 @@ const MAX_TIMESTAMP_MICROS = 1e18;
  */
 export class CopyDecoder {
   readonly #fieldCount: number;
-  readonly #staysBytes: readonly boolean[];
+  /** Of each value; null where bytes are wanted. */
+  readonly #texts: readonly (RepeatedText | null)[];
+  readonly #slab = new Slab();
   #pieces: Buffer[] = [];
   #pending = 0;
   /** Decoding cannot get any further with fewer bytes than these. */
@@ -30,7 +34,7 @@ export class CopyDecoder {
   /** @param staysBytes of each column that follows the leading three, whether its value is wanted in bytes */
   constructor(staysBytes: readonly boolean[]) {
     this.#fieldCount = LEADING_COLUMNS + staysBytes.length;
-    this.#staysBytes = staysBytes;
+    this.#texts = staysBytes.map((bytes) => (bytes ? null : new RepeatedText()));
   }
 
   /** Whether the trailer has been read: the copy is whole. */
@@ -41,12 +45,13 @@ export class CopyDecoder {
   /**
    * Takes the next bytes and appends the rows that they complete to `rows`.
    *
-   * @param chunk of which all that is kept is copied: what `pg` hands out is a view into a buffer that it uses again
+   * @param chunk which is copied: what `pg` hands out is a view into a buffer that it uses again
    * @throws RelayError `internal` when the bytes are not the expected format
    */
   push(chunk: Buffer, rows: OutboxRow[]): void {
     if (this.#pending === 0) {
-      this.#decode(chunk, rows);
+      const start = this.#slab.append(chunk);
+      this.#decode(this.#slab.bytes, start, start + chunk.length, rows);
       return;
     }
     this.#pieces.push(Buffer.from(chunk));
@@ -55,45 +60,47 @@ export class CopyDecoder {
     const whole = Buffer.concat(this.#pieces, this.#pending);
     this.#pieces = [];
     this.#pending = 0;
-    this.#decode(whole, rows);
+    this.#decode(whole, 0, whole.length, rows);
   }
 
-  #decode(bytes: Buffer, rows: OutboxRow[]): void {
-    let at = 0;
-    while (at < bytes.length) {
+  /** Decodes what lies between `start` and `stop`; the rows keep views of it. */
+  #decode(bytes: Buffer, start: number, stop: number, rows: OutboxRow[]): void {
+    let at = start;
+    while (at < stop) {
       if (this.#ended) throw malformed('bytes after the trailer');
-      const end = this.#headerRead ? endOfTuple(bytes, at, this.#fieldCount) : endOfHeader(bytes);
-      if (end > bytes.length) {
+      const end = this.#headerRead ? endOfTuple(bytes, at, stop, this.#fieldCount) : endOfHeader(bytes, at, stop);
+      if (end > stop) {
         this.#needed = end - at;
         break;
       }
       if (!this.#headerRead) this.#headerRead = true;
       else if (isTrailer(bytes, at)) this.#ended = true;
-      else rows.push(readRow(bytes, at + 2, this.#staysBytes));
+      else rows.push(readRow(bytes, at + 2, this.#texts));
       at = end;
     }
-    if (at < bytes.length) {
-      this.#pieces.push(Buffer.from(bytes.subarray(at)));
-      this.#pending = bytes.length - at;
+    if (at < stop) {
+      this.#pieces.push(bytes.subarray(at, stop));
+      this.#pending = stop - at;
     }
   }
 }
 
 /** Where the first tuple starts, as far as the bytes tell. */
-function endOfHeader(bytes: Buffer): number {
-  if (bytes.length < HEADER_BYTES) return HEADER_BYTES;
-  if (!bytes.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw malformed('no signature');
-  return HEADER_BYTES + bytes.readInt32BE(HEADER_BYTES - 4);
+function endOfHeader(bytes: Buffer, start: number, stop: number): number {
+  const end = start + HEADER_BYTES;
+  if (end > stop) return end;
+  if (!bytes.subarray(start, start + SIGNATURE.length).equals(SIGNATURE)) throw malformed('no signature');
+  return end + bytes.readInt32BE(end - 4);
 }
 
 /** Where the tuple at `start` ends, as far as the bytes tell; beyond them when they do not hold it as a whole. */
-function endOfTuple(bytes: Buffer, start: number, fieldCount: number): number {
+function endOfTuple(bytes: Buffer, start: number, stop: number, fieldCount: number): number {
   let at = start + 2;
-  if (at > bytes.length || isTrailer(bytes, start)) return at;
+  if (at > stop || isTrailer(bytes, start)) return at;
   const fields = bytes.readInt16BE(start);
   if (fields !== fieldCount) throw malformed(`${fields} columns instead of ${fieldCount}`);
   for (let field = 0; field < fields; field++) {
-    if (at + 4 > bytes.length) return at + 4;
+    if (at + 4 > stop) return at + 4;
     const length = bytes.readInt32BE(at);
     at += length === NULL_LENGTH ? 4 : 4 + length;
   }
@@ -104,11 +111,11 @@ function isTrailer(bytes: Buffer, at: number): boolean {
   return bytes.readInt16BE(at) === TRAILER;
 }
 
-function readRow(bytes: Buffer, start: number, staysBytes: readonly boolean[]): OutboxRow {
+function readRow(bytes: Buffer, start: number, texts: readonly (RepeatedText | null)[]): OutboxRow {
   if (bytes.readInt32BE(start) !== 8) {
     throw new RelayError('postgres_schema', 'the outbox table holds a row whose position is null');
   }
-  const position = bytes.readBigInt64BE(start + 4);
+  const position = readPosition(bytes, start + 4);
   const idLength = bytes.readInt32BE(start + 12);
   if (idLength === NULL_LENGTH) {
     throw new RelayError('postgres_schema', `the row at position ${position} has no id: the column holds null`);
@@ -118,7 +125,7 @@ function readRow(bytes: Buffer, start: number, staysBytes: readonly boolean[]): 
   const hasTime = bytes.readInt32BE(at) === 8;
   const since = hasTime ? readTimestamp(bytes, at + 4) : Number.NaN;
   at += hasTime ? 12 : 4;
-  const values = new Array<ColumnValue>(staysBytes.length);
+  const values = new Array<ColumnValue>(texts.length);
   for (let index = 0; index < values.length; index++) {
     const length = bytes.readInt32BE(at);
     at += 4;
@@ -126,12 +133,17 @@ function readRow(bytes: Buffer, start: number, staysBytes: readonly boolean[]): 
       values[index] = null;
     } else {
       const end = at + length;
-      values[index] =
-        staysBytes[index] === true ? Buffer.from(bytes.subarray(at, end)) : bytes.toString('utf8', at, end);
+      values[index] = texts[index]?.read(bytes, at, end) ?? bytes.subarray(at, end);
       at = end;
     }
   }
   return { position, id, values, lane: 'table', xid: null, since };
+}
+
+/** By way of a double where that is exact, which makes one bigint; `readBigInt64BE` makes four. */
+function readPosition(bytes: Buffer, at: number): bigint {
+  const position = bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
+  return Number.isSafeInteger(position) ? BigInt(position) : bytes.readBigInt64BE(at);
 }
 
 /** Milliseconds since 1970; NaN for the infinities. In doubles, which hold every microsecond of the next 250 years. */

@@ -13,7 +13,7 @@ const SETTLING: readonly Mutant[] = [
       {
         file: OUTLET,
         from: '        this.ledger.send(routed.message);\n',
-        to: '        this.ledger.send(routed.message);\n        this.#parts.settling.push([routed.row], this);\n',
+        to: '        this.ledger.send(routed.message);\n        this.#parts.settling.push([{ ...routed.row, owner: this }]);\n',
       },
     ],
     plans: { ...QUIET, ends: KILLS },
