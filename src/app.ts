@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { GrpcHealthServer } from './admin/grpc-health.ts';
 import { AdminServer } from './admin/server.ts';
 import { adminEndpoints } from './app/admin.ts';
 import { LagMonitor, type WatchedOutbox } from './app/lag-monitor.ts';
@@ -78,6 +79,7 @@ export class App {
   #relay: Relay | null = null;
   #monitor: LagMonitor | null = null;
   #tracing: Tracing | null = null;
+  #grpcHealth: GrpcHealthServer | null = null;
   #slotSample: SlotSample | null = null;
 
   constructor(options: AppOptions) {
@@ -123,10 +125,9 @@ export class App {
   async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
     const { config, log, version } = this.#options;
     const ending = AbortSignal.any([stop, kill, this.#fatal.signal]);
-    await this.#admin.listen();
-    log.info({ version, admin: `${config.admin.host}:${this.#admin.port}` }, 'outbox-relay starts');
-    for (const warning of config.warnings) log.warn({}, warning);
     try {
+      await this.#listen();
+      for (const warning of config.warnings) log.warn({}, warning);
       const table = await this.#firstLook(ending);
       if (table === null) return;
       await loadClients(Object.values(config.destinations));
@@ -139,9 +140,25 @@ export class App {
       this.#enter('stopping');
       await this.#monitor?.stop();
       await this.#tracing?.close(FLUSH_DEADLINE_MS);
-      await this.#admin.close(CLOSE_DEADLINE_MS);
+      await Promise.all([this.#admin.close(CLOSE_DEADLINE_MS), this.#grpcHealth?.close(CLOSE_DEADLINE_MS)]);
       log.info({}, 'outbox-relay has ended');
     }
+  }
+
+  async #listen(): Promise<void> {
+    const { config, log, version } = this.#options;
+    const { grpc, ...admin } = config.admin;
+    const { host, port } = grpc;
+    await this.#admin.listen();
+    const ports = { admin: `${admin.host}:${this.#admin.port}` };
+    if (port === null) {
+      log.info({ version, ...ports }, 'outbox-relay starts');
+      return;
+    }
+    const { GrpcHealthServer } = await import('./admin/grpc-health.ts');
+    this.#grpcHealth = new GrpcHealthServer({ ...admin, host, port }, () => this.status(), log);
+    await this.#grpcHealth.listen();
+    log.info({ version, ...ports, grpc: `${host}:${this.#grpcHealth.port}` }, 'outbox-relay starts');
   }
 
   /** Waits for the database if need be, and finds the table; null when the process is to end before that. */

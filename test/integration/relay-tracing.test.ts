@@ -6,6 +6,7 @@ import { declareQueue, takeMessages } from '../support/rabbit-reader.ts';
 import { type RelayOutbox, relayOutbox } from '../support/relay-outbox.ts';
 import { startRelay } from '../support/relay-process.ts';
 import { kafkaStage } from '../support/relay-stage.ts';
+import { HealthClient } from '../support/health-client.ts';
 import { describeWithService, freshDatabase, uniqueName } from '../support/service.ts';
 import { until } from '../support/services/until.ts';
 
@@ -170,6 +171,23 @@ describeWithService('kafka', 'traces of rows that go to Kafka', ({ url: brokers 
     expect(await relay.metric('tracing_spans_total', { result: 'failed' })).toBeGreaterThan(0);
     expect(await relay.metric('tracing_spans_total', { result: 'exported' })).toBe(0);
     expect(await relay.end('SIGTERM')).toBe('exit code 0');
+  }, 90_000);
+
+  it('leave health checks by gRPC to the same package', async () => {
+    await using collector = await otlpOverGrpc();
+    const { outbox, config } = await kafkaStage(database.url, brokers, {
+      tracing: { ...http(collector), protocol: 'grpc' },
+      admin: { grpc: { port: 0 } },
+    });
+    const relay = await startRelay(config);
+    await relay.untilState('streaming');
+    const client = new HealthClient(/"grpc":"(127\.0\.0\.1:\d+)"/.exec(await relay.log())?.[1] ?? 'none');
+    expect(await client.check('readiness')).toBe('SERVING');
+    await outbox.insert(3);
+    await outbox.untilEmpty();
+    await collector.untilSpans(3, ({ kind }) => kind === 'producer');
+    expect(await relay.end('SIGTERM')).toBe('exit code 0');
+    client.close();
   }, 90_000);
 
   it('are passed on, and nothing is added or loaded, while tracing is off', async () => {

@@ -22,6 +22,18 @@ const adminTls = section({
     ),
 }).superRefine(requirePair);
 
+const grpc = section({
+  host: text('an address to listen on, such as 127.0.0.1 or 0.0.0.0')
+    .describe('Address that the health service of gRPC listens on. The default is reachable from the same host only.')
+    .prefault('127.0.0.1'),
+  port: integer(0, 65535)
+    .nullable()
+    .describe(
+      'Port of the health service of gRPC (`grpc.health.v1.Health`), which has the TLS of the admin port: `liveness` (and the empty name) is what /healthz tells, `readiness` what /readyz tells. 0 takes any free one. Null: there is none.',
+    )
+    .prefault(null),
+});
+
 /** The `admin:` section. */
 export const adminSchema = section({
   host: text('an address to listen on, such as 127.0.0.1 or 0.0.0.0')
@@ -42,6 +54,7 @@ export const adminSchema = section({
     .describe('A file with the token, in place of `token`; read again when it may have changed.')
     .prefault(null),
   tls: adminTls.nullable().describe('TLS on the admin port. Null: plain HTTP.').prefault(null),
+  grpc: grpc.describe('Health checks by gRPC.').prefault({}),
 })
   .superRefine(({ token, tokenFile }, context) => {
     if (token === null || tokenFile === null) return;
