@@ -3,32 +3,32 @@ import type { GrpcHealthServer } from './admin/grpc-health.ts';
 import { AdminServer } from './admin/server.ts';
 import { adminEndpoints } from './app/admin.ts';
 import { LagMonitor, type WatchedOutbox } from './app/lag-monitor.ts';
-import { readDestinations, statusReport } from './app/status-report.ts';
 import { loadClients } from './app/publishers.ts';
-import { postgresOfTerm } from './app/postgres-of-term.ts';
-import { rowFilters, tableMapping } from './app/routes.ts';
-import { slotPrefix } from './app/slot-prefix.ts';
-import { buildTermRelay, type TermObserver } from './app/term.ts';
+import { rowFilters } from './app/routes.ts';
+import { inspectOutbox, ShardLeader } from './app/shard-leader.ts';
+import { configuredShards, shardLayout } from './app/sharding.ts';
+import { ShardsTelemetry } from './app/shards-telemetry.ts';
+import { readDestinations, readShards, statusReport } from './app/status-report.ts';
 import { beginTracing } from './app/tracing.ts';
-import { endPredecessors } from './capture/stream/slot.ts';
 import type { Config } from './config/index.ts';
 import { backoffDelay } from './core/backoff.ts';
 import type { RelayError } from './core/errors.ts';
 import type { Log } from './core/log.ts';
 import { pause } from './core/pause.ts';
-import type { InstanceRole, SlotSample, StatusReport } from './core/status.ts';
+import type { InstanceRole, StatusReport } from './core/status.ts';
 import type { OutboxTable } from './core/table.ts';
-import { standForElection, type Term } from './leader/election.ts';
+import type { Board } from './leader/board.ts';
+import { standForElection } from './leader/election.ts';
 import { instanceName } from './leader/instances.ts';
+import { shareShards } from './leader/sharing.ts';
+import type { CandidateOptions, Term } from './leader/term.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Telemetry } from './observe/telemetry.ts';
 import type { Tracing } from './observe/tracing/spans.ts';
-import { closeConnection, connectSql, type PostgresOptions } from './postgres/connection.ts';
-import { withinDeadline } from './postgres/deadline.ts';
+import type { PostgresOptions } from './postgres/connection.ts';
 import { postgresError } from './postgres/error.ts';
+import { rehomeMarks } from './postgres/parked-shards.ts';
 import { KnownPrimaries } from './postgres/primary.ts';
-import { inspectTable } from './postgres/table.ts';
-import type { Relay } from './relay/relay.ts';
 
 /** What an {@link App} is told from outside. */
 export interface AppOptions {
@@ -44,23 +44,6 @@ const CLOSE_DEADLINE_MS = 1_000;
 /** For the spans that wait when the process ends. */
 const FLUSH_DEADLINE_MS = 2_000;
 const START_RETRY = { baseMs: 500, maxMs: 5_000 };
-/** After a term that could not begin, so that another instance may try. */
-const TERM_RETRY_MS = 1_000;
-/** For looking at the catalogue, or ending a walsender: quick, or something is wrong. */
-const LOOK_MS = 15_000;
-
-/** What holds for one term of leadership, and what ends it. */
-interface TermBounds extends Pick<Term, 'epoch' | 'mayPublish'> {
-  /** Bound to the leader's server. */
-  readonly postgres: PostgresOptions;
-  /** The term ends, for whatever reason. */
-  readonly over: AbortSignal;
-  /** Leadership is lost or in doubt: nothing more may be published. */
-  readonly lost: AbortSignal;
-  /** The process is to end at once. */
-  readonly kill: AbortSignal;
-}
-
 /** The composition root of the daemon: builds the parts, starts them, and ends them in reverse order. */
 export class App {
   readonly #options: AppOptions;
@@ -70,17 +53,20 @@ export class App {
   readonly #instance: string;
   /** Aborted with the error that ends the process: what only an operator can mend, met at the start. */
   readonly #fatal = new AbortController();
+  #ending: AbortSignal | null = null;
   readonly #connected = new Set<string>();
   readonly #primaries = new KnownPrimaries();
   /** Of sessions that do not belong to a term. */
   readonly #postgres: PostgresOptions;
+  readonly #shardsTelemetry: ShardsTelemetry;
+  readonly #shards: readonly ShardLeader[];
+  /** Null before the first look, and where there is one shard. */
+  #board: Board | null = null;
   #role: InstanceRole = 'starting';
   #roleSince = Date.now();
-  #relay: Relay | null = null;
   #monitor: LagMonitor | null = null;
   #tracing: Tracing | null = null;
   #grpcHealth: GrpcHealthServer | null = null;
-  #slotSample: SlotSample | null = null;
 
   constructor(options: AppOptions) {
     this.#options = options;
@@ -90,7 +76,10 @@ export class App {
     const metrics = new Metrics({ version, node: process.version });
     if (config.capture.mode !== 'polling') metrics.set('wal_budget_bytes', {}, config.capture.walBudget);
     this.#telemetry = new Telemetry(metrics, log);
-    this.#telemetry.watch(() => (this.#relay === null ? [] : readDestinations(this.#relay)));
+    this.#telemetry.watch(() => readDestinations(this.#shards));
+    this.#shardsTelemetry = new ShardsTelemetry(this.#telemetry);
+    this.#shards = Array.from({ length: config.shards }, (_, shard) => this.#shardLeader(shard));
+    this.#tellShards();
     const endpoints = adminEndpoints({ config, telemetry: this.#telemetry, metrics, status: () => this.status(), log });
     this.#admin = new AdminServer(config.admin, endpoints, log);
   }
@@ -111,7 +100,8 @@ export class App {
       startedAt: this.#startedAt,
       role: this.#role,
       roleSince: this.#roleSince,
-      destinations: this.#relay === null ? [] : readDestinations(this.#relay),
+      destinations: readDestinations(this.#shards),
+      shards: readShards(this.#shards, this.#board),
       telemetry: this.#telemetry,
       heartbeatAgeSeconds: this.#monitor?.heartbeatAgeSeconds ?? null,
     });
@@ -125,6 +115,7 @@ export class App {
   async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
     const { config, log, version } = this.#options;
     const ending = AbortSignal.any([stop, kill, this.#fatal.signal]);
+    this.#ending = ending;
     try {
       await this.#listen();
       for (const warning of config.warnings) log.warn({}, warning);
@@ -132,9 +123,14 @@ export class App {
       if (table === null) return;
       await loadClients(Object.values(config.destinations));
       this.#tracing = await beginTracing(config, version, this.#telemetry, log);
-      this.#monitor = new LagMonitor(this.#postgres, watched(config, table), this.#telemetry, () => this.#slotSample);
+      this.#monitor = new LagMonitor(
+        this.#postgres,
+        watched(config, table),
+        this.#telemetry,
+        () => this.#shardsTelemetry.slot,
+      );
       this.#monitor.start();
-      await this.#stand(ending, kill);
+      await this.#stand(table, ending, AbortSignal.any([kill, this.#fatal.signal]));
       this.#fatal.signal.throwIfAborted();
     } finally {
       this.#enter('stopping');
@@ -165,7 +161,7 @@ export class App {
   async #firstLook(ending: AbortSignal): Promise<OutboxTable | null> {
     for (let attempt = 0; !ending.aborted; attempt++) {
       try {
-        return await this.#inspect(this.#postgres, ending);
+        return await inspectOutbox(this.#options.config, this.#postgres, ending);
       } catch (thrown) {
         const error = postgresError(thrown, 'looking at the outbox table');
         if (!error.retryable) throw error;
@@ -176,111 +172,84 @@ export class App {
     return null;
   }
 
-  async #inspect(postgres: PostgresOptions, signal: AbortSignal): Promise<OutboxTable> {
-    const client = await connectSql(postgres, 'start', {}, signal);
-    try {
-      return await withinDeadline(client, LOOK_MS, inspectTable(client, tableMapping(this.#options.config)));
-    } finally {
-      await closeConnection(client);
-    }
-  }
-
-  async #stand(ending: AbortSignal, kill: AbortSignal): Promise<void> {
+  async #stand(table: OutboxTable, ending: AbortSignal, kill: AbortSignal): Promise<void> {
     const { config, log } = this.#options;
-    const { schema, name } = config.table;
-    await standForElection(
-      {
-        postgres: this.#postgres,
-        table: { schema, name },
-        shard: config.shard,
-        holder: HOLDER,
-        leaseMs: config.leader.lease,
+    const shards = configuredShards(config, table);
+    const candidate: CandidateOptions = {
+      postgres: this.#postgres,
+      table,
+      layout: shardLayout(config),
+      changing: (client) => rehomeMarks(client, table, shards),
+      holder: HOLDER,
+      leaseMs: config.leader.lease,
+    };
+    const observer = {
+      elected: (epoch: bigint) => log.info({ epoch: String(epoch) }, 'this instance is elected'),
+      lost: (error: RelayError) => this.#telemetry.failed(error),
+      failed: (error: RelayError) => {
+        if (error.code === 'shards_differ') this.#enter('standby');
+        this.#telemetry.failed(error);
       },
+    };
+    const [only] = this.#shards;
+    if (config.shards === 1 && only !== undefined) {
+      const waiting = (): void => this.#enter('standby');
+      const lead = (term: Term): Promise<boolean> => only.lead(term, { ending, kill });
+      await standForElection({ ...candidate, shard: 0 }, { ...observer, waiting }, lead, ending);
+      return;
+    }
+    await shareShards(
+      candidate,
       {
-        waiting: () => this.#enter('standby'),
-        elected: (epoch) => log.info({ epoch: String(epoch) }, 'this instance is elected'),
-        lost: (error) => this.#telemetry.failed(error),
-        failed: (error) => this.#telemetry.failed(error),
+        ...observer,
+        seen: (board) => this.#seen(board),
+        elected: (shard, epoch) => log.info({ shard, epoch: String(epoch) }, 'this instance is elected for a shard'),
+        lost: (_, error) => this.#telemetry.failed(error),
+        handedOver: (shard) => log.info({ shard }, 'this instance hands a shard over to another that leads fewer'),
       },
-      (term) => this.#lead(term, ending, kill),
+      async (shard, term, released) => {
+        const leader = this.#shards[shard];
+        return leader === undefined || leader.lead(term, { ending: AbortSignal.any([ending, released]), kill });
+      },
       ending,
     );
   }
 
-  async #lead(term: Term, ending: AbortSignal, kill: AbortSignal): Promise<void> {
-    const { primary } = term.place;
-    const change = primary === null ? null : this.#primaries.led(primary);
-    if (change !== null) this.#telemetry.failed(change);
-    const { postgres, left } = postgresOfTerm(this.#postgres, term.place, this.#primaries);
-    const lost = AbortSignal.any([term.lost, left]);
-    const over = AbortSignal.any([ending, lost]);
-    try {
-      await this.#endPredecessors(postgres, over);
-      await this.#relayFor(await this.#inspect(postgres, over), { ...term, postgres, over, lost, kill });
-    } catch (thrown) {
-      if (over.aborted) return;
-      this.#telemetry.failed(postgresError(thrown, 'beginning to relay'));
-      await pause(TERM_RETRY_MS, over);
-    } finally {
-      if (left.aborted) this.#telemetry.failed(postgresError(left.reason, 'connecting'));
-    }
-  }
-
-  /** Relays until the term is `over`; then what is in flight is drained, unless leadership is `lost` or `kill` is aborted. */
-  async #relayFor(table: OutboxTable, { postgres, over, lost, kill, ...leadership }: TermBounds): Promise<void> {
-    const { config } = this.#options;
-    const observer: TermObserver = {
+  #shardLeader(shard: number): ShardLeader {
+    const { config, log } = this.#options;
+    return new ShardLeader({
+      config,
+      log,
+      shard,
+      telemetry: this.#shardsTelemetry.of(shard),
+      postgres: this.#postgres,
+      primaries: this.#primaries,
       session: (destination, failure) => this.#sessionOpened(destination, failure),
-      slot: {
-        sampled: (sample) => {
-          this.#slotSample = sample;
-          this.#telemetry.slotSampled(sample);
-        },
-        waits: (wait) => this.#telemetry.slotWaits(wait),
-        nearBudget: (warning) => this.#telemetry.walBudgetNear(warning),
-      },
-    };
-    const term = buildTermRelay(
-      { ...config, postgres },
-      table,
-      this.#telemetry,
-      observer,
-      leadership,
-      this.#tracing?.tracer ?? null,
-    );
-    try {
-      this.#relay = term.relay;
-      await term.relay.start();
-      this.#enter('leader');
-      await aborted(over);
-      this.#enter(lost.aborted ? 'standby' : 'stopping');
-      await term.relay.stop(config.shutdown.drain, AbortSignal.any([kill, lost, this.#fatal.signal]));
-    } finally {
-      await term.relay.abort();
-      this.#relay = null;
-      await term.close();
-    }
-  }
-
-  /** A walsender of a relay that is gone may not have noticed yet, and its slot retains log. */
-  async #endPredecessors(postgres: PostgresOptions, signal: AbortSignal): Promise<void> {
-    const { config } = this.#options;
-    const client = await connectSql(postgres, 'start', {}, signal);
-    try {
-      const ended = await withinDeadline(client, LOOK_MS, endPredecessors(client, slotPrefix(config), config.shard));
-      for (const predecessor of ended) this.#options.log.info({ ...predecessor }, 'ended the slot of a predecessor');
-    } catch (error) {
-      // not permitted to: then it ends by its own timeouts
-      this.#telemetry.failed(postgresError(error, 'ending the slots of predecessors'));
-    } finally {
-      await closeConnection(client);
-    }
+      tracer: () => this.#tracing?.tracer ?? null,
+      changed: () => this.#shardChanged(),
+    });
   }
 
   /** A login that a broker refuses before it has ever taken one is a mistake in the set-up: the process ends with it. */
   #sessionOpened(destination: string, failure: RelayError | null): void {
     if (failure === null) this.#connected.add(destination);
     else if (failure.code === 'broker_authentication' && !this.#connected.has(destination)) this.#fatal.abort(failure);
+  }
+
+  #shardChanged(): void {
+    this.#tellShards();
+    if (this.#shards.some(({ leads }) => leads)) this.#enter('leader');
+    else this.#enter(this.#ending?.aborted === true ? 'stopping' : 'standby');
+  }
+
+  #tellShards(): void {
+    if (this.#shards.length === 1) return;
+    for (const { shard, leads } of this.#shards) this.#telemetry.shardLed(shard, leads);
+  }
+
+  #seen(board: Board): void {
+    this.#board = board;
+    if (this.#role === 'starting' && board.leaders.size === this.#shards.length) this.#enter('standby');
   }
 
   #enter(role: InstanceRole): void {
@@ -292,13 +261,5 @@ export class App {
 }
 
 function watched(config: Config, table: OutboxTable): WatchedOutbox {
-  const destinations = Object.keys(config.destinations);
-  return { table, shard: config.shard, destinations, filters: rowFilters(config, table) };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  return { table, destinations: Object.keys(config.destinations), filters: rowFilters(config, table) };
 }

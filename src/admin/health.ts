@@ -18,11 +18,16 @@ export function liveness({ heartbeatAgeSeconds }: StatusReport): Verdict {
 }
 
 /** `/readyz`: whether the instance does what it is there for: it leads and every destination publishes, or it stands by. */
-export function readiness({ role, destinations }: StatusReport): Verdict {
+export function readiness({ role, destinations, shards }: StatusReport): Verdict {
   if (role === 'standby') return { ok: true, reason: 'standby' };
   if (role !== 'leader') return { ok: false, reason: role };
   const stuck = destinations.filter(({ state }) => state === 'down' || state === 'halted');
-  if (stuck.length === 0) return { ok: true, reason: 'leader' };
+  const led = shards.filter(({ leads }) => leads).map(({ shard }) => shard);
+  if (stuck.length === 0)
+    return {
+      ok: true,
+      reason: shards.length === 0 ? 'leader' : `leader of ${led.join(', ')} of ${shards.length} shards`,
+    };
   const reasons = stuck.map(
     ({ name, state, error }) => `${name} is ${state}${error === null ? '' : ` (${error.code})`}`,
   );

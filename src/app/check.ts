@@ -6,6 +6,7 @@ import { closeConnection, connectSql } from '../postgres/connection.ts';
 import { postgresError } from '../postgres/error.ts';
 import { createPublisher } from './publishers.ts';
 import { fixedAddresses, tableMapping } from './routes.ts';
+import { shardLayout } from './sharding.ts';
 
 /** What was found in one place. */
 export interface CheckSection {
@@ -48,6 +49,7 @@ async function examineDatabase(config: Config): Promise<readonly Finding[]> {
       return await checkPostgres(client, {
         mapping: tableMapping(config),
         publication: capture.publication,
+        sharding: shardLayout(config),
         captureMode: capture.mode,
         walBudgetBytes: capture.walBudget,
         connection: postgres,

@@ -18,7 +18,6 @@ const STATEMENT_TIMEOUT_MS = 4_000;
 /** What is looked at. */
 export interface WatchedOutbox {
   readonly table: OutboxTable;
-  readonly shard: number;
   /** By their names. */
   readonly destinations: readonly string[];
   /** Which rows are whose. */
@@ -89,7 +88,7 @@ export class LagMonitor {
       return;
     }
     try {
-      this.#telemetry.instancesSampled(await sampleInstances(this.#session, this.#outbox));
+      this.#telemetry.instancesSampled(await sampleInstances(this.#session, this.#outbox.table));
     } catch (error) {
       this.#telemetry.instancesSampled(null);
       this.#telemetry.failed(error instanceof RelayError ? error : postgresError(error, 'looking at the instances'));

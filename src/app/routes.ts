@@ -21,11 +21,11 @@ export function rowFilters(config: Config, table: OutboxTable): RowFilters {
   });
 }
 
-/** The configured table with all columns that the routes use, and the one that carries traces. */
+/** The configured table with all columns that the routes use, the one that carries traces, and the one that rows are shared out by. */
 export function tableMapping(config: Config): TableMapping {
   const { enabled, column } = config.tracing;
-  const extra = new Set([...columnsUsed(routeSpecs(config)), ...(enabled && column !== null ? [column] : [])]);
-  return { ...config.table, extra: [...extra] };
+  const others = [enabled ? column : null, config.shardBy].filter((name) => name !== null);
+  return { ...config.table, extra: [...new Set([...columnsUsed(routeSpecs(config)), ...others])] };
 }
 
 /**

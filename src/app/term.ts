@@ -1,18 +1,20 @@
 import type { Config } from '../config/index.ts';
 import type { RelayError } from '../core/errors.ts';
 import type { StreamSource } from '../core/capture.ts';
+import type { TableShard } from '../core/sharding.ts';
 import type { SlotObserver } from '../core/status.ts';
 import type { OutboxTable } from '../core/table.ts';
 import type { MessageTracer } from '../core/trace.ts';
-import { streamSource } from '../capture/stream/stream-source.ts';
+import { streamSource, type StreamOptions } from '../capture/stream/stream-source.ts';
 import { PostgresTableReader } from '../capture/table/reader.ts';
-import type { Term } from '../leader/election.ts';
+import type { Term } from '../leader/term.ts';
 import { PostgresAuditor } from '../postgres/audit.ts';
 import type { PostgresOptions } from '../postgres/connection.ts';
 import { PostgresParkedStore } from '../postgres/parked-store.ts';
+import { shardPublication } from '../postgres/publication.ts';
 import { SqlSession } from '../postgres/session.ts';
 import { PostgresSettler, SETTLE_SETTINGS } from '../postgres/settle.ts';
-import { IN_ORDER_SETTINGS } from '../postgres/unpublished-rows.ts';
+import { IN_ORDER_SETTINGS, ofShard } from '../postgres/unpublished-rows.ts';
 import { PostgresVisibility } from '../postgres/visibility.ts';
 import { Relay, type RelayDestination, type RelayOptions } from '../relay/relay.ts';
 import type { RelayTelemetry } from '../relay/telemetry.ts';
@@ -21,6 +23,7 @@ import { createRouter } from '../route/router.ts';
 import { PublishedExpiry } from './published-expiry.ts';
 import { createPublisher } from './publishers.ts';
 import { fixedAddresses, routeSpecs, rowFilters } from './routes.ts';
+import type { ShardTelemetry } from './shards-telemetry.ts';
 import { slotPrefix } from './slot-prefix.ts';
 
 /** The configuration, with the one server that all sessions of the term have to be on. */
@@ -38,31 +41,31 @@ const STALL_MS = 10_000;
 /** A look at what is visible is quick, or something is wrong. */
 const VISIBLE_TIMEOUT_MS = 5_000;
 
-/** Who is told of what concerns the process and not only the relay. */
-export interface TermObserver {
-  /** How an attempt to open a session with a destination's broker ended; null: it is open. */
-  session(destination: string, failure: RelayError | null): void;
-  readonly slot: SlotObserver;
+type SessionObserver = (destination: string, failure: RelayError | null) => void;
+
+/** What the relay of a term is built from beside the configuration. */
+export interface TermParts {
+  readonly table: OutboxTable;
+  /** Whose rows it relays; null: all. */
+  readonly shard: TableShard | null;
+  readonly telemetry: Pick<ShardTelemetry, 'relay' | 'slot'>;
+  /** Is told how an attempt to open a session with a destination's broker ended; null: it is open. */
+  readonly session: SessionObserver;
+  /** Of leadership: its epoch fences what is written, and it is asked before each send. */
+  readonly term: Pick<Term, 'epoch' | 'mayPublish'>;
+  /** Null: messages are not traced. */
+  readonly tracer: MessageTracer | null;
 }
 
-/**
- * Builds the relay of one term: everything new, so that nothing stale survives a loss of leadership.
- *
- * @param term of leadership: its epoch fences what is written, and it is asked before each send
- * @param tracer null: messages are not traced
- */
-export function buildTermRelay(
-  config: TermConfig,
-  table: OutboxTable,
-  telemetry: RelayTelemetry,
-  observer: TermObserver,
-  term: Pick<Term, 'epoch' | 'mayPublish'>,
-  tracer: MessageTracer | null,
-): TermRelay {
+/** Builds the relay of one term: everything new, so that nothing stale survives a loss of leadership. */
+export function buildTermRelay(config: TermConfig, parts: TermParts): TermRelay {
+  const { table, shard, session, term, tracer } = parts;
+  const { relay: telemetry, slot } = parts.telemetry;
   const { postgres } = config;
   const names = Object.keys(config.destinations);
   const specs = routeSpecs(config);
-  const filters = rowFilters(config, table);
+  const filters = ofShard(rowFilters(config, table), shard);
+  const number = shard?.shard ?? 0;
   const sessions = {
     settle: new SqlSession(postgres, { role: 'settle', settings: SETTLE_SETTINGS }),
     parked: new SqlSession(postgres, { role: 'parked' }),
@@ -70,20 +73,23 @@ export function buildTermRelay(
     visible: new SqlSession(postgres, { role: 'visible', statementTimeoutMs: VISIBLE_TIMEOUT_MS }),
   };
   const { retain } = config.published;
+  // one instance will do for all shards
   const expiry =
-    retain === null ? null : new PublishedExpiry(postgres, table, retain, (error) => telemetry.failed(error));
+    retain === null || number > 0
+      ? null
+      : new PublishedExpiry(postgres, table, retain, (error) => telemetry.failed(error));
   expiry?.start();
   const readers = names.map(() => new PostgresTableReader({ postgres, table, filters }));
   const relay = new Relay(
     {
-      destinations: readers.map((reader, at) => destinationParts(config, names[at] ?? '', reader, observer)),
-      streamSource: logLane(config, table, telemetry, observer, sessions.visible),
+      destinations: readers.map((reader, at) => destinationParts(config, names[at] ?? '', reader, session)),
+      streamSource: logLane(config, { table, shard }, telemetry, slot, sessions.visible),
       router: createRouter(specs, table, names, tracer === null ? null : { tracer, column: config.tracing.column }),
       settler: new PostgresSettler(sessions.settle, table, retain !== null),
       parkedStore: new PostgresParkedStore(
         sessions.parked,
         table,
-        { shard: config.shard, epoch: term.epoch },
+        { shard: number, epoch: term.epoch },
         retain !== null,
       ),
       auditor: new PostgresAuditor(sessions.audit, table, filters),
@@ -104,23 +110,23 @@ export function buildTermRelay(
 /** The stream, of what is in the log or of what is visible. */
 function logLane(
   config: TermConfig,
-  table: OutboxTable,
+  { table, shard }: Pick<StreamOptions, 'table' | 'shard'>,
   telemetry: RelayTelemetry,
-  observer: TermObserver,
+  observer: SlotObserver,
   session: SqlSession,
 ): StreamSource {
-  const { postgres, capture, shard } = config;
+  const { postgres, capture } = config;
   const { transaction, waiting } = memoryShares(config);
   const logged = streamSource({
     postgres,
     table,
-    publication: capture.publication,
-    slotPrefix: slotPrefix(config),
     shard,
+    publication: shardPublication(capture.publication, shard?.shard ?? 0, config.shards),
+    slotPrefix: slotPrefix(config),
     slotTimeoutMs: capture.slotTimeout,
     walBudgetBytes: capture.walBudget,
     maxTransactionBytes: transaction,
-    observer: observer.slot,
+    observer,
   });
   if (capture.publishWhen === 'logged') return logged;
   const failed = (error: RelayError): void => telemetry.failed(error);
@@ -131,7 +137,7 @@ function destinationParts(
   config: Config,
   name: string,
   reader: PostgresTableReader,
-  observer: TermObserver,
+  session: SessionObserver,
 ): RelayDestination {
   const destination = config.destinations[name];
   if (destination === undefined) throw new RangeError(`no destination ${name}`);
@@ -139,18 +145,20 @@ function destinationParts(
     name,
     publisher: createPublisher(destination, fixedAddresses(config, name)),
     reader,
-    onSession: (failure) => observer.session(name, failure),
+    onSession: (failure) => session(name, failure),
   };
 }
 
 /**
- * The budget: what is being received of one transaction, transactions that wait until they are visible, and what
+ * The budget of a shard: what is being received of one transaction, transactions that wait until they are visible, and what
  * destinations hold and have in flight.
  */
-function memoryShares({ capture, limits }: Config): Record<'transaction' | 'waiting' | 'destinations', number> {
-  const transaction = Math.floor(limits.memory / 4);
+function memoryShares({ capture, limits, shards }: Config): Record<'transaction' | 'waiting' | 'destinations', number> {
+  // a process may have to lead them all
+  const memory = Math.floor(limits.memory / shards);
+  const transaction = Math.floor(memory / 4);
   const waiting = capture.publishWhen === 'visible' ? transaction : 0;
-  return { transaction, waiting, destinations: limits.memory - transaction - waiting };
+  return { transaction, waiting, destinations: memory - transaction - waiting };
 }
 
 function relayOptions(config: Config): RelayOptions {

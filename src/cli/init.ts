@@ -100,6 +100,7 @@ async function settingsOf(options: Options): Promise<Settings> {
 async function wantedBy(options: Options, config: Config | null): Promise<InitOptions> {
   const { defaultPublication, parseTable } = await import('../config/index.ts');
   const { tableMapping } = await import('../app/routes.ts');
+  const { shardLayout } = await import('../app/sharding.ts');
   const mapping = config === null ? { ...parseTable(options.table), extra: [] } : tableMapping(config);
   const named = config === null || options.table === undefined ? {} : parseTable(options.table);
   const usual = config?.capture.mode === 'polling' ? false : (config?.capture.publication ?? defaultPublication());
@@ -110,6 +111,7 @@ async function wantedBy(options: Options, config: Config | null): Promise<InitOp
     relayRole: options.relayRole ?? config?.postgres.user ?? null,
     writerRole: options.writerRole ?? null,
     publication: publication === false ? null : publication,
+    ...(config === null ? {} : { sharding: shardLayout(config) }),
     ...(options.backfillBy === undefined ? {} : { backfillBy: options.backfillBy }),
   };
 }

@@ -1,6 +1,6 @@
 import type { Verdict } from '../admin/health.ts';
 import { blockerText } from '../core/blocker.ts';
-import type { DestinationStatus, StatusReport, StreamStatus } from '../core/status.ts';
+import type { DestinationStatus, ShardStatus, StatusReport, StreamStatus } from '../core/status.ts';
 import { type Style, table } from './output.ts';
 
 /** How many of the latest errors are shown. */
@@ -8,7 +8,7 @@ const ERRORS = 5;
 
 /** The report as a person reads it. */
 export function statusLines(report: StatusReport, ready: Verdict, style: Style): readonly string[] {
-  const { version, role, roleSince, stream, destinations, lastErrors } = report;
+  const { version, role, roleSince, stream, destinations, shards, lastErrors } = report;
   const mark = ready.ok ? style.good('ready') : style.bad('not ready');
   return [
     `${style.strong(`outbox-relay ${version}`)}  ${mark}${ready.ok ? '' : `: ${ready.reason}`}`,
@@ -17,6 +17,7 @@ export function statusLines(report: StatusReport, ready: Verdict, style: Style):
     ...streamLines(stream, style),
     `  lag     ${lagText(report)}`,
     ...(destinations.length === 0 ? [] : ['', ...destinationLines(destinations)]),
+    ...(shards.length === 0 ? [] : ['', ...shardLines(shards)]),
     ...(lastErrors.length === 0 ? [] : ['', style.strong('latest errors'), ...errorLines(report, style)]),
   ];
 }
@@ -42,6 +43,19 @@ function destinationLines(destinations: readonly DestinationStatus[]): readonly 
       String(one.parkedRows),
       one.since,
       [one.reason ?? '', one.error === null ? '' : `(${one.error.code}: ${one.error.message})`].join(' ').trim(),
+    ]),
+  );
+}
+
+function shardLines(shards: readonly ShardStatus[]): readonly string[] {
+  return table(
+    ['shard', 'led by', 'states'],
+    shards.map(({ shard, leads, led, holder, states }) => [
+      String(shard),
+      leads ? 'this instance' : led === true ? (holder ?? '-') : led === false ? 'nobody' : 'not known yet',
+      Object.entries(states)
+        .map(([name, state]) => `${name} ${state}`)
+        .join(', '),
     ]),
   );
 }

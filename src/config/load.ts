@@ -4,6 +4,7 @@ import { escapeTemplate } from '../core/template.ts';
 import { readOverrides, withOption, type Override } from './overrides.ts';
 import { Problems, type OptionPath } from './problems.ts';
 import { resolveRoutes } from './resolve-routes.ts';
+import { resolveShardBy } from './resolve-sharding.ts';
 import {
   DESTINATION_TYPES,
   configSchema,
@@ -119,15 +120,22 @@ function resolve(
     ([name, destination]) =>
       [name, destination && withTlsFiles(destination, ['destinations', name], readFile, problems)] as const,
   );
-  const routes = settings.routes.length > 0 ? settings.routes : impliedRoutes(types, problems);
+  const given = settings.routes.length > 0 ? settings.routes : impliedRoutes(types, problems);
+  const routes = resolveRoutes(given, { destinations: types, columns: settings.table?.columns ?? null }, problems);
+  const { shards, shardBy, limits } = settings;
   return {
     ...settings,
+    ...(shards !== undefined &&
+      shardBy !== undefined &&
+      limits !== undefined && {
+        shardBy: resolveShardBy({ shards, shardBy, routes, memoryBytes: limits.memory }, problems),
+      }),
     ...(settings.postgres && { postgres: withTlsFiles(settings.postgres, ['postgres'], readFile, problems) }),
     ...(settings.admin && {
       admin: withTokenFile(withTlsFiles(settings.admin, ['admin'], readFile, problems), readFile, problems),
     }),
     destinations: Object.fromEntries(destinations),
-    routes: resolveRoutes(routes, { destinations: types, columns: settings.table?.columns ?? null }, problems),
+    routes,
   };
 }
 

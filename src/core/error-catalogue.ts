@@ -282,6 +282,11 @@ export const ERROR_CATALOGUE = {
     'The connection that holds the leader lock was lost; publishing stopped at once.',
     'Nothing: this instance or another takes over.',
   ),
+  shards_differ: entry(
+    'configuration',
+    'Relays with another number of shards, or another shard column, work at this outbox: two of them at once would publish keys out of order. This instance stands by until they have ended, and their leases are over.',
+    'Give all relays of the outbox the same `shards` and `shardBy`. To change them, see docs/scaling.md.',
+  ),
 
   // the relay itself
   halted: entry(

@@ -147,6 +147,19 @@ export interface InstanceSample {
   readonly since: string | null;
 }
 
+/** One of the shards into which the outbox is shared out. */
+export interface ShardStatus {
+  readonly shard: number;
+  /** Whether this instance publishes its rows. */
+  readonly leads: boolean;
+  /** Whether any instance has its leader lock; null before it has been looked at. */
+  readonly led: boolean | null;
+  /** Who leads it, or did so last: host name and process id; null when nobody has. */
+  readonly holder: string | null;
+  /** Of the destinations, by name; empty unless this instance leads it. */
+  readonly states: Readonly<Record<string, DestinationStateName>>;
+}
+
 /** How urgent something is, the least first. `working`: not as it should stay, and on its way there. */
 export const SEVERITIES = ['ok', 'working', 'warning', 'critical'] as const;
 
@@ -184,8 +197,10 @@ export interface StatusFacts {
   readonly role: InstanceRole;
   readonly roleSince: string;
   readonly stream: StreamStatus;
-  /** Empty unless leader. */
+  /** Empty unless leader. Of several shards the sums, and the states of those that are furthest from streaming. */
   readonly destinations: readonly DestinationStatus[];
+  /** Empty where there is one shard. */
+  readonly shards: readonly ShardStatus[];
   /** The last successful look; null before the first. */
   readonly lag: (LagSample & { readonly sampledAt: string }) | null;
   /** Since that look, in seconds; null before the first. */

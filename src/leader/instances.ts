@@ -1,10 +1,13 @@
 import type { InstanceSample } from '../core/status.ts';
 import type { SqlSession } from '../postgres/session.ts';
-import { type LeaseKey, lockKeys } from './lease.ts';
+import type { TableName } from '../postgres/identifier.ts';
+import { lockKeys } from './lease.ts';
 
 const ROLE = 'leader';
 /** So much of an application name Postgres keeps. */
 const APPLICATION_NAME_LENGTH = 63;
+/** Above what any shard has for a number, and below -1 as Postgres shows it: without a sign. */
+const MAX_SHARDS = 1024;
 
 interface InstanceRow {
   readonly application: string | null;
@@ -25,23 +28,24 @@ export function instanceName(applicationName: string, holder: string): string {
 }
 
 /**
- * Who stands for election: the sessions that hold the leader's lock or that of the candidates.
+ * Who stands for election: an instance stands by one session, and may lead by others of the same name, one a shard.
  *
  * @throws RelayError `postgres_*`
  */
-export async function sampleInstances(session: SqlSession, key: LeaseKey): Promise<readonly InstanceSample[]> {
-  const { leader, candidates } = lockKeys(key);
-  // the two halves of a lock's key are shown as oids: without a sign
+export async function sampleInstances(session: SqlSession, table: TableName): Promise<readonly InstanceSample[]> {
+  const { leaders, candidates } = lockKeys(table);
   const rows = await session.query<InstanceRow>('looking at the instances', {
-    text: `SELECT a.application_name AS application, host(a.client_addr) AS address, a.backend_start AS since,
-        bool_or(l.classid::bigint = hashtext($1)::bigint & 4294967295) AS leads
-      FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.objid::bigint = $3::bigint
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND l.classid::bigint IN (hashtext($1)::bigint & 4294967295, hashtext($2)::bigint & 4294967295)
-      GROUP BY a.pid, a.application_name, a.client_addr, a.backend_start
+    text: `WITH held AS (
+        SELECT l.classid, a.* FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.objid::bigint < ${MAX_SHARDS}
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      )
+      SELECT c.application_name AS application, host(c.client_addr) AS address, c.backend_start AS since,
+        EXISTS (SELECT FROM held l WHERE l.classid = hashtext($1)::oid
+                   AND (l.pid = c.pid OR l.application_name = c.application_name)) AS leads
+      FROM held c WHERE c.classid = hashtext($2)::oid
       ORDER BY leads DESC, since, application`,
-    values: [leader[0], candidates[0], String(key.shard)],
+    values: [leaders, candidates],
   });
   return rows.map(({ application, address, since, leads }) => ({
     name: nameOf(application),

@@ -1,20 +1,23 @@
 import type pg from 'pg';
+import type { ShardLayout } from '../core/sharding.ts';
 import { companionTables, quoteLiteral, quoteTable, type TableName } from '../postgres/identifier.ts';
 
 /** Which relay may publish: one for each outbox table and shard. */
 export interface LeaseKey {
   readonly table: TableName;
   readonly shard: number;
+  /** How the table is shared out. */
+  readonly layout: ShardLayout;
 }
 
 /**
  * Tries to take the leader lock: a session-level advisory lock, which Postgres frees when the session ends, however it
  * ends. Returns whether this session has it now.
  */
-export async function tryLock(client: pg.Client, key: LeaseKey): Promise<boolean> {
+export async function tryLock(client: pg.Client, { table, shard }: LeaseKey): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>(
     `SELECT pg_try_advisory_lock(hashtext($1), $2::int) AS locked`,
-    lockKeys(key).leader,
+    [lockKeys(table).leaders, shard],
   );
   return rows[0]?.locked === true;
 }
@@ -23,14 +26,22 @@ export async function tryLock(client: pg.Client, key: LeaseKey): Promise<boolean
  * Shows that this session stands for election: a shared lock that nobody waits for, and that goes with the session. Who
  * stands is told by it ({@link sampleInstances}); nothing else depends on it.
  */
-export async function announce(client: pg.Client, key: LeaseKey): Promise<void> {
-  await client.query('SELECT pg_try_advisory_lock_shared(hashtext($1), $2::int)', lockKeys(key).candidates);
+export async function announce(client: pg.Client, table: TableName): Promise<void> {
+  await client.query('SELECT pg_try_advisory_lock_shared(hashtext($1), 0)', [lockKeys(table).candidates]);
 }
 
-/** The two advisory locks of an outbox: of the leader, and of all who would lead. */
-export function lockKeys({ table, shard }: LeaseKey): Record<'leader' | 'candidates', [name: string, shard: number]> {
+/**
+ * What the keys of an outbox's advisory locks begin with, as texts to be hashed; a number follows. `leaders`: the shard, or
+ * -1 for the layout; `candidates`: 0; `members` and `signatures`: an instance.
+ */
+export function lockKeys(table: TableName): Record<'leaders' | 'candidates' | 'members' | 'signatures', string> {
   const name = quoteTable(table);
-  return { leader: [`outbox-relay ${name}`, shard], candidates: [`outbox-relay candidates ${name}`, shard] };
+  return {
+    leaders: `outbox-relay ${name}`,
+    candidates: `outbox-relay candidates ${name}`,
+    members: `outbox-relay members ${name}`,
+    signatures: `outbox-relay signatures ${name}`,
+  };
 }
 
 /**
@@ -40,10 +51,11 @@ export function lockKeys({ table, shard }: LeaseKey): Record<'leader' | 'candida
 export async function beginEpoch(client: pg.Client, key: LeaseKey, holder: string): Promise<bigint> {
   const lease = quoteTable(companionTables(key.table).lease);
   const { rows } = await client.query<{ epoch: string }>(
-    `INSERT INTO ${lease} AS l (shard, epoch, holder, renewed_at) VALUES ($1, 1, $2, clock_timestamp())
+    `INSERT INTO ${lease} AS l (shard, epoch, holder, renewed_at, shards, shard_by)
+     VALUES ($1, 1, $2, clock_timestamp(), $3, $4)
      ON CONFLICT (shard) DO UPDATE SET epoch = l.epoch + 1, holder = excluded.holder, renewed_at = excluded.renewed_at
      RETURNING epoch::text AS epoch`,
-    [key.shard, holder],
+    [key.shard, holder, key.layout.shards, key.layout.by],
   );
   return BigInt(rows[0]?.epoch ?? 0);
 }

@@ -178,7 +178,12 @@ export const METRICS = {
   ),
 
   // instance
-  leader: metric('gauge', [], '1 while this instance is the one that publishes.'),
+  leader: metric('gauge', [], '1 while this instance publishes: all rows, or those of some shards.'),
+  shard_leader: metric(
+    'gauge',
+    ['shard'],
+    '1 for the shards whose rows this instance publishes, 0 for the others. Absent where there is one shard.',
+  ),
   errors_total: metric('counter', ['code'], 'Errors by code (docs/errors.md).'),
   build_info: metric('gauge', ['version', 'node'], '1, with the version of the relay and of Node.'),
 } as const satisfies Record<string, MetricEntry>;
@@ -197,6 +202,7 @@ export const METRIC_LABELS = {
   status:
     '`pg_replication_slots.wal_status`: `reserved`, `extended`, `unreserved` or `lost`. All are told, one of them as 1.',
   result: 'What became of a span: `exported`, `failed` or `dropped`.',
+  shard: 'The number of the shard, from 0 on.',
   version: 'Of the relay.',
   node: 'Of Node.',
 } as const satisfies Record<LabelName, string>;

@@ -133,6 +133,11 @@ export class Telemetry {
     );
   }
 
+  /** Whether this instance publishes the rows of a shard; told where there are several. */
+  shardLed(shard: number, leads: boolean): void {
+    this.#metrics.set('shard_leader', { shard: String(shard) }, leads ? 1 : 0);
+  }
+
   streamOpened(slot: string): void {
     this.#metrics.set('stream_open', NO_LABELS, 1);
     this.journal.streamOpened(slot);

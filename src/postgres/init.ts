@@ -1,12 +1,14 @@
 import type pg from 'pg';
 import { RelayError } from '../core/errors.ts';
+import { ONE_SHARD, type ShardLayout } from '../core/sharding.ts';
 import { type CatalogTable, query, readCatalogTable } from './catalog.ts';
 import { postgresError } from './error.ts';
 import { quoteIdentifier } from './identifier.ts';
 import { LATEST_VERSION, type PayloadType, type SchemaState, schemaState } from './migrate.ts';
 import { addOrderColumn, backfillScript, isEmpty, type OrderColumn, readOrderColumn } from './order-column.ts';
 import { grantStatements, missingPrivileges, relayPrivileges, writerPrivileges } from './privileges.ts';
-import { createPublication, publicationDefects, readPublication } from './publication.ts';
+import { publicationDefects, readPublication, shardPublication } from './publication.ts';
+import { tableShards } from './sharding.ts';
 import { outboxTable, requireTable, type TableMapping } from './table.ts';
 
 /** What `outbox-relay init` is asked to bring about. */
@@ -21,6 +23,8 @@ export interface InitOptions {
   readonly writerRole: string | null;
   /** Null: none (`capture.mode: polling`). */
   readonly publication: string | null;
+  /** How the outbox is shared out: one publication a shard. @default one shard */
+  readonly sharding?: ShardLayout;
   /**
    * The column by whose order existing rows would get their positions, where the order column is missing.
    *
@@ -75,7 +79,7 @@ export async function planInit(client: pg.Client, options: InitOptions): Promise
     ...(await planSchema(client, mapping.schema)),
     ...planMigrations(state),
     ...column.statements,
-    ...(await planPublication(client, table, options)),
+    ...(await planPublications(client, table, options)),
     ...(await planGrants(client, table, order, options)),
   ];
   const notes = [...column.notes, ...(await roleNotes(client, options)), ...tableNotes(table, order, options, state)];
@@ -141,17 +145,12 @@ async function planOrderColumn(
   return { statements: [], notes: [note] };
 }
 
-async function planPublication(
+async function planPublications(
   client: pg.Client,
   table: CatalogTable | null,
-  { mapping, publication }: InitOptions,
+  { mapping, publication, sharding = ONE_SHARD }: InitOptions,
 ): Promise<InitStatement[]> {
   if (publication === null) return [];
-  const purpose = `publication ${publication}`;
-  if (table === null) {
-    const there = await query(client, 'SELECT FROM pg_publication WHERE pubname = $1', [publication]);
-    if (there.length === 0) return [{ purpose, sql: createPublication(publication, mapping) }];
-  }
   // A table that is yet to be made is like one that no publication covers and that hides nothing.
   const planned: CatalogTable = table ?? {
     ...mapping,
@@ -162,8 +161,14 @@ async function planPublication(
     columns: [],
   };
   const needed = planned.columns.map((column) => column.name);
-  const state = await readPublication(client, publication, planned);
-  return publicationDefects(state, planned, needed).map(({ message, sql }) => ({ purpose: message, sql }));
+  const statements: InitStatement[] = [];
+  for (const shard of tableShards(sharding, table)) {
+    const name = shardPublication(publication, shard?.shard ?? 0, sharding.shards);
+    const state = await readPublication(client, name, planned, shard);
+    for (const { aspect, message, sql } of publicationDefects(state, planned, needed))
+      statements.push({ purpose: aspect === 'exists' ? `publication ${name}` : message, sql });
+  }
+  return statements;
 }
 
 async function planGrants(

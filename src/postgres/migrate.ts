@@ -19,7 +19,7 @@ export type PayloadType = (typeof PAYLOAD_TYPES)[number];
 interface Migration {
   readonly version: number;
   readonly file: string;
-  /** What it makes: when that is missing the file runs again, whatever is recorded. */
+  /** What it makes or alters: when that is missing the file runs again, whatever is recorded. */
   readonly creates: 'outbox' | 'schemaVersion' | 'parked' | 'lease' | 'published';
 }
 
@@ -30,6 +30,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 3, file: '003-parked.sql', creates: 'parked' },
   { version: 4, file: '004-lease.sql', creates: 'lease' },
   { version: 5, file: '005-published.sql', creates: 'published' },
+  { version: 6, file: '006-shards.sql', creates: 'lease' },
 ];
 
 /** The version that this relay works with. */

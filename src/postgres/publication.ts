@@ -1,6 +1,12 @@
 import type pg from 'pg';
+import { RelayError } from '../core/errors.ts';
+import type { TableShard } from '../core/sharding.ts';
 import { type CatalogTable, query } from './catalog.ts';
-import { quoteIdentifier, quoteTable, type TableName } from './identifier.ts';
+import { derivedName, quoteIdentifier, quoteTable, type TableName } from './identifier.ts';
+import { shardFilter } from './shard-filter.ts';
+
+/** From this version on publications have row filters. */
+export const VERSION_WITH_ROW_FILTERS = 150_000;
 
 /** A publication as far as it concerns the outbox table. */
 export interface PublicationState {
@@ -10,7 +16,10 @@ export interface PublicationState {
   readonly viaRoot: boolean;
   /** Whether the table's rows are in it, under the table's own name or (without via root) its partitions'. */
   readonly covers: boolean;
-  readonly hasRowFilter: boolean;
+  /** The conditions that rows must meet, as Postgres prints them; null among them: a table without any. */
+  readonly rowFilters: readonly (string | null)[];
+  /** What {@link rowFilters} should be: null before 15, and where the outbox has one shard. */
+  readonly wantedFilter: string | null;
   /** Columns that a column list leaves out. */
   readonly hiddenColumns: readonly string[];
 }
@@ -23,14 +32,25 @@ export interface PublicationDefect {
 }
 
 interface PublicationRow {
+  exists: boolean;
   viaroot: boolean;
   publishes: string[];
   listed: { is_root: boolean; rowfilter: string | null; attnames: string[] | null }[];
   leaves: number;
+  version: number;
+  shard_column: string | null;
 }
 
-/** @throws RelayError `postgres_*` */
-export async function readPublication(client: pg.Client, name: string, table: CatalogTable): Promise<PublicationState> {
+/**
+ * @param shard whose rows the publication is for; null: all
+ * @throws RelayError `postgres_*`
+ */
+export async function readPublication(
+  client: pg.Client,
+  name: string,
+  table: CatalogTable,
+  shard: TableShard | null = null,
+): Promise<PublicationState> {
   // Versions before 15 know neither row filters nor column lists: to_jsonb leaves them out instead of failing.
   const [row] = await query<PublicationRow>(
     client,
@@ -41,33 +61,50 @@ export async function readPublication(client: pg.Client, name: string, table: Ca
        FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
        JOIN pg_publication_tables t ON t.pubname = $1 AND t.schemaname = n.nspname AND t.tablename = c.relname
      )
-     SELECT p.pubviaroot AS viaroot,
+     SELECT p.oid IS NOT NULL AS exists, coalesce(p.pubviaroot, false) AS viaroot,
             array_remove(ARRAY[CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update' END,
               CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END], NULL) AS publishes,
             (SELECT coalesce(jsonb_agg(listed), '[]') FROM listed) AS listed,
-            (SELECT count(*)::int FROM tree WHERE oid <> $2::oid) AS leaves
-     FROM pg_publication p WHERE p.pubname = $1`,
-    [name, table.oid],
+            (SELECT count(*)::int FROM tree WHERE oid <> $2::oid) AS leaves,
+            current_setting('server_version_num')::int AS version, quote_ident($3) AS shard_column
+     FROM (VALUES (1)) always LEFT JOIN pg_publication p ON p.pubname = $1`,
+    [name, table.oid, shard?.column.name ?? null],
   );
-  if (row === undefined) {
-    const nothing = { publishes: [], viaRoot: false, covers: false, hasRowFilter: false, hiddenColumns: [] };
-    return { name, exists: false, ...nothing };
-  }
+  if (row === undefined) throw new RelayError('internal', 'looking for a publication returned nothing');
   const { listed } = row;
   const leaves = listed.filter((entry) => !entry.is_root).length;
   const hides = (column: string): boolean =>
     listed.some(({ attnames }) => attnames !== null && !attnames.includes(column));
   return {
     name,
-    exists: true,
+    exists: row.exists,
     publishes: row.publishes,
     viaRoot: row.viaroot,
     covers: listed.some((entry) => entry.is_root) || (!row.viaroot && row.leaves > 0 && leaves === row.leaves),
-    hasRowFilter: listed.some((entry) => entry.rowfilter !== null),
+    rowFilters: [...new Set(listed.map((entry) => entry.rowfilter))],
+    wantedFilter: wantedFilter(shard, row.version, row.shard_column),
     hiddenColumns: table.columns
       .filter((column) => !column.generated && hides(column.name))
       .map(({ name: hidden }) => hidden),
   };
+}
+
+/**
+ * The row filter that a publication must have, as Postgres prints it; null: none, since the outbox has one shard or the
+ * server knows no filters, and the relay filters by itself.
+ *
+ * @param column as `quote_ident()` prints it
+ */
+export function wantedFilter(shard: TableShard | null, version: number, column: string | null): string | null {
+  return shard === null || column === null || version < VERSION_WITH_ROW_FILTERS ? null : shardFilter(shard, column);
+}
+
+/**
+ * The publication of a shard: `outbox_relay` where there is one, else `outbox_relay_0_of_4`. Another number of shards has other
+ * publications, so that they can be made while relays go on with the old ones.
+ */
+export function shardPublication(publication: string, shard: number, shards: number): string {
+  return shards === 1 ? publication : derivedName(publication, `_${shard}_of_${shards}`);
 }
 
 /**
@@ -87,16 +124,17 @@ export function publicationDefects(
       {
         aspect: 'exists',
         message: `there is no publication ${state.name}`,
-        sql: createPublication(state.name, table),
+        sql: createPublication(state.name, table, state.wantedFilter),
       },
     ];
   const defects: PublicationDefect[] = [];
   const partitioned = table.kind === 'p';
+  const listing = state.wantedFilter === null ? outbox : `${outbox} WHERE ${state.wantedFilter}`;
   if (!state.covers) {
     defects.push({
       aspect: 'covers',
       message: `publication ${state.name} does not cover ${table.schema}.${table.name}`,
-      sql: `ALTER PUBLICATION ${publication} ADD TABLE ${outbox};`,
+      sql: `ALTER PUBLICATION ${publication} ADD TABLE ${listing};`,
     });
   }
   if (!state.publishes.includes('insert')) {
@@ -113,10 +151,12 @@ export function publicationDefects(
       sql: `ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true);`,
     });
   }
-  const anew = `ALTER PUBLICATION ${publication} DROP TABLE ${outbox};\nALTER PUBLICATION ${publication} ADD TABLE ${outbox};`;
+  const anew = `ALTER PUBLICATION ${publication} DROP TABLE ${outbox};\nALTER PUBLICATION ${publication} ADD TABLE ${listing};`;
   const hidden = needed.filter((column) => state.hiddenColumns.includes(column));
-  if (state.hasRowFilter)
-    defects.push({ aspect: 'row_filter', message: `publication ${state.name} has a row filter`, sql: anew });
+  if (state.rowFilters.some((filter) => filter !== state.wantedFilter)) {
+    const message = `publication ${state.name} has ${state.wantedFilter === null ? 'a row filter' : 'not the row filter of its shard'}`;
+    defects.push({ aspect: 'row_filter', message, sql: anew });
+  }
   if (hidden.length > 0) {
     const message = `the column list of publication ${state.name} leaves out ${hidden.join(', ')}`;
     defects.push({ aspect: 'column_list', message, sql: anew });
@@ -127,7 +167,10 @@ export function publicationDefects(
 /**
  * Inserts only: the relay's own deletes would be sent back to it. Via the partition root, so that rows of partitions
  * arrive under the name of the configured table; for other tables it changes nothing.
+ *
+ * @param filter a condition in parentheses that rows must meet. @default all rows
  */
-export function createPublication(name: string, table: TableName): string {
-  return `CREATE PUBLICATION ${quoteIdentifier(name)} FOR TABLE ${quoteTable(table)} WITH (publish = 'insert', publish_via_partition_root = true);`;
+export function createPublication(name: string, table: TableName, filter: string | null = null): string {
+  const where = filter === null ? '' : ` WHERE ${filter}`;
+  return `CREATE PUBLICATION ${quoteIdentifier(name)} FOR TABLE ${quoteTable(table)}${where} WITH (publish = 'insert', publish_via_partition_root = true);`;
 }

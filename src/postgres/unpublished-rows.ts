@@ -1,7 +1,9 @@
 import { RelayError } from '../core/errors.ts';
+import type { TableShard } from '../core/sharding.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { companionTables, quoteLiteral, quoteTable } from './identifier.ts';
+import { shardCondition } from './shard-filter.ts';
 
 /** What of the routing can be said in SQL, so that rows which are not wanted are not even sent. */
 export interface RowFilters {
@@ -58,6 +60,19 @@ export function fromUnpublished(table: OutboxTable, filters: RowFilters, destina
     if (keyColumn !== null) conditions.push(notParkedKey(table, parked, destination, keyColumn));
   }
   return `FROM ${quoteTable(table)} o WHERE ${conditions.join(' AND ')}`;
+}
+
+/** The same for the rows of one shard only; null: of all. */
+export function ofShard(filters: RowFilters, shard: TableShard | null): RowFilters {
+  if (shard === null) return filters;
+  const condition = shardCondition(shard);
+  return {
+    filterSql: (destination) => {
+      const filter = filters.filterSql(destination);
+      return filter === null ? condition : `${condition} AND (${filter})`;
+    },
+    keyColumn: (destination) => filters.keyColumn(destination),
+  };
 }
 
 /** Of no destination in particular. */

@@ -6,7 +6,7 @@ import { CASES } from './cases/index.ts';
 import { CASE_NAMES } from './cases/names.ts';
 import type { Contestant } from './contestants/contestant.ts';
 import { PEERS } from './contestants/index.ts';
-import { relay } from './contestants/relay.ts';
+import { relay, relayAsOneProcess, relaysWithShards } from './contestants/relay.ts';
 import { startBenchPostgres } from './database.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import type { BenchOptions } from './options.ts';
@@ -15,6 +15,9 @@ import { fetchAll, playRounds } from './rounds.ts';
 import { type Arena, runOnce, writingAlone } from './run.ts';
 import { SMOKE_CASES, smokeOptions } from './smoke.ts';
 import { markdownLines, textLines } from './tables.ts';
+
+/** Of the case that has several processes. */
+const SHARDS = 2;
 
 const START_BROKER: Readonly<Record<BrokerName, () => Promise<Broker>>> = {
   kafka: startKafkaBroker,
@@ -80,6 +83,10 @@ async function runCase(
 
 function contestantsOf(each: BenchCase, options: BenchOptions, broker: BrokerName): readonly Contestant[] {
   const { nodeArguments, alone, peers } = options;
+  if (each.against === 'one-process') {
+    const ours = relaysWithShards(nodeArguments, SHARDS);
+    return alone ? [ours] : [ours, relayAsOneProcess(nodeArguments)];
+  }
   const ours = relay(nodeArguments, each.against === 'itself' ? 'dead' : 'none');
   if (alone || each.against === 'first-work') return [ours];
   if (each.against === 'itself') return [ours, relay(nodeArguments, 'idle')];

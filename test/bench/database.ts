@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { applyInit } from '../../src/postgres/init.ts';
+import { applyInit, type InitOptions } from '../../src/postgres/init.ts';
 import { type StartedPostgres, startPostgres } from '../support/services/postgres.ts';
 import { until } from '../support/services/until.ts';
 import { OTHER_TYPE, type RowShape, USUAL_ROWS, writerProcedures } from './rows.ts';
@@ -15,6 +15,39 @@ const SETTINGS = {
   // Those that stand still while rows are written must keep their stream, however long writing takes.
   wal_sender_timeout: '10min',
 };
+
+const INIT: InitOptions = {
+  mapping: {
+    schema: 'public',
+    name: 'outbox',
+    columns: {
+      position: 'position',
+      id: 'id',
+      aggregatetype: 'aggregatetype',
+      aggregateid: 'aggregateid',
+      type: 'type',
+      payload: 'payload',
+      headers: 'headers',
+      createdAt: 'created_at',
+    },
+    extra: [],
+  },
+  payload: 'jsonb',
+  publication: PUBLICATION,
+  relayRole: null,
+  writerRole: null,
+};
+
+/** Makes the publications of so many shards by key. */
+export async function makeShardPublications(url: string, shards: number): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    await applyInit(client, { ...INIT, sharding: { shards, by: 'aggregateid' } }, true);
+  } finally {
+    await client.end();
+  }
+}
 
 /** How writers commit. */
 export interface WriteOptions {
@@ -41,19 +74,7 @@ export class BenchDatabase {
   static async create(server: StartedPostgres, name: string, shape: RowShape): Promise<BenchDatabase> {
     const database = new BenchDatabase(server, name, await server.createDatabase(name));
     await database.#withClient(async (client) => {
-      const columns = {
-        position: 'position',
-        id: 'id',
-        aggregatetype: 'aggregatetype',
-        aggregateid: 'aggregateid',
-        type: 'type',
-        payload: 'payload',
-        headers: 'headers',
-        createdAt: 'created_at',
-      };
-      const mapping = { schema: 'public', name: 'outbox', columns, extra: [] };
-      const roles = { relayRole: null, writerRole: null };
-      await applyInit(client, { mapping, payload: 'jsonb', publication: PUBLICATION, ...roles }, true);
+      await applyInit(client, INIT, true);
       await client.query(writerProcedures(shape));
     });
     return database;

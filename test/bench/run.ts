@@ -8,7 +8,7 @@ import { BenchDatabase } from './database.ts';
 import type { Arrivals } from './measure/arrivals.ts';
 import { type Figures, figuresOf, type IdleCost, type ServerCost } from './measure/figures.ts';
 import { lastUsage, type Sample, watchUntil } from './measure/monitor.ts';
-import { processUsage } from './measure/process-usage.ts';
+import { usageTogether } from './measure/process-usage.ts';
 import { type ServerUsage, serverUsage, usedBetween } from './measure/server-usage.ts';
 import { OUTBOX, typeOf } from './rows.ts';
 import { troubleOf } from './trouble.ts';
@@ -102,7 +102,7 @@ class Run {
       await trouble.goOn();
       const { samples, beganAt } = await this.#perform(running, startedAt);
       await trouble.end();
-      const usage = lastUsage([...samples, await processUsage(running.pid)]);
+      const usage = lastUsage([...samples, await usageTogether(running.pids)]);
       const idle = work.idleMs === 0 ? undefined : await this.#idleCost(running);
       await running.stop();
       // Only now: what is published last is deleted after it has come.
@@ -143,10 +143,10 @@ class Run {
     if (work.written === 'before') return { samples: await watch(), beganAt: startedAt };
     await running.untilStreaming();
     if (this.#isHeld) {
-      process.kill(running.pid, 'SIGSTOP');
+      for (const pid of running.pids) process.kill(pid, 'SIGSTOP');
       await work.write(database, rows);
       const beganAt = Date.now();
-      process.kill(running.pid, 'SIGCONT');
+      for (const pid of running.pids) process.kill(pid, 'SIGCONT');
       return { samples: await watch(), beganAt };
     }
     const beganAt = Date.now();
@@ -169,7 +169,7 @@ class Run {
     await delay(Math.min(CALM_MS, work.idleMs));
     const look = async () => ({
       at: performance.now(),
-      own: (await processUsage(running.pid)).cpuMicros,
+      own: (await usageTogether(running.pids)).cpuMicros,
       server: (await serverUsage(arena.postgres)).cpuMicros,
     });
     const before = await look();

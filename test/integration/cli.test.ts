@@ -33,6 +33,7 @@ const REPORT = statusReport({
       rowsPerSecond: 12.5,
     }),
   ],
+  shards: [],
   lag: null,
 });
 

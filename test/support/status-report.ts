@@ -35,6 +35,7 @@ export function statusFacts(fields: Partial<StatusFacts> = {}): StatusFacts {
     roleSince: AT,
     stream: { open: true, slot: 'outbox_relay_0_1', since: AT, error: null, waitsFor: null },
     destinations: [destinationStatus()],
+    shards: [],
     lag: {
       oldestUnpublishedSeconds: 0,
       waitingRows: 0,

@@ -70,7 +70,7 @@ export function streamOptions(url: string, overrides: Partial<StreamOptions> = {
     table: outboxTable(),
     publication: 'outbox_relay',
     slotPrefix: 'stream_test',
-    shard: 0,
+    shard: null,
     slotTimeoutMs: 20_000,
     walBudgetBytes: 2 ** 40,
     maxTransactionBytes: 2 ** 30,

@@ -88,7 +88,7 @@ routes:
   - { match: { type: a }, destination: rabbit, topic: t, onError: dead-letter }
   - { destination: kafka, topic: "\${type" }
 log: { level: loud }
-shard: 1
+shards: 0
 speed: 9
 `,
     );
@@ -108,7 +108,7 @@ speed: 9
       ['routes[1].deadLetter (relay.yaml:11:5): is missing: onError: dead-letter needs an address'],
       ["routes[2].topic (relay.yaml:12:34): the placeholder at position 1 is not closed: '}' is missing"],
       ['log.level (relay.yaml:13:15): expected debug, info'],
-      ['shard (relay.yaml:14:8): expected 0'],
+      ['shards (relay.yaml:14:9): expected a whole number from 1 to 64'],
       ["speed (relay.yaml:15:8): unknown option 'speed': known here are postgres, table"],
     ];
     for (const [line] of expected) expect(message).toContain(`  - ${line ?? ''}`);

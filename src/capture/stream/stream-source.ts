@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Stream, StreamListener, StreamSource } from '../../core/capture.ts';
 import { RelayError } from '../../core/errors.ts';
 import type { SlotObserver } from '../../core/status.ts';
+import type { TableShard } from '../../core/sharding.ts';
 import type { OutboxTable } from '../../core/table.ts';
 import { connectReplication, destroyConnection, type PostgresOptions } from '../../postgres/connection.ts';
 import { SqlSession } from '../../postgres/session.ts';
@@ -10,6 +11,7 @@ import { assertPublished } from './publication-coverage.ts';
 import { assertUnchanged, publicationIdentity } from './publication-identity.ts';
 import { endedByServer, LONG_TRANSACTIONS_REMEDY, replicationError, waitedTooLong } from './replication-error.ts';
 import { assertSameServer, identifySystem } from './same-server.ts';
+import { rowsOf } from './shard-rows.ts';
 import { createSlot, endSlot, newSlotName } from './slot.ts';
 import { SlotWaits } from './slot-waits.ts';
 import { streamTimings, type StreamTimings } from './stream-timing.ts';
@@ -20,11 +22,12 @@ import { WalsenderStream } from './walsender-stream.ts';
 export interface StreamOptions {
   readonly postgres: PostgresOptions;
   readonly table: OutboxTable;
-  /** Name of the publication; it must publish inserts of the table, through its root where that is partitioned. */
+  /** Name of the publication; it must publish the shard's inserts into the table, through its root where that is partitioned. */
   readonly publication: string;
   /** Slot names begin with it: a-z, 0-9 and _. */
   readonly slotPrefix: string;
-  readonly shard: number;
+  /** The shard whose rows are wanted; null: all. */
+  readonly shard: TableShard | null;
   /** For opening a stream, above all for the write transactions that a slot waits for; in milliseconds. */
   readonly slotTimeoutMs: number;
   /** Log that the server may retain for a stream, in bytes; beyond it the stream ends (`wal_budget_exceeded`). */
@@ -75,7 +78,7 @@ class Opening {
     this.#waits = waits;
     this.#listener = listener;
     this.#signal = signal;
-    this.#slotName = newSlotName(options.slotPrefix, options.shard);
+    this.#slotName = newSlotName(options.slotPrefix, options.shard?.shard ?? 0);
   }
 
   async open(): Promise<Stream> {
@@ -95,11 +98,10 @@ class Opening {
   }
 
   #watch(session: SqlSession): WalWatch {
-    const { table, publication, walBudgetBytes, watchIntervalMs, slotTimeoutMs, observer } = this.#options;
+    const { walBudgetBytes, watchIntervalMs, slotTimeoutMs, observer } = this.#options;
     return new WalWatch(session, {
       slotName: this.#slotName,
-      table,
-      publication,
+      published: this.#options,
       budgetBytes: walBudgetBytes,
       // so often that what the creation waits for has been seen before it is given up
       intervalMs: Math.min(watchIntervalMs ?? DEFAULT_WATCH_INTERVAL_MS, slotTimeoutMs / 2),
@@ -109,9 +111,9 @@ class Opening {
   }
 
   async #converse(walsender: pg.Client, session: SqlSession, watch: WalWatch): Promise<Stream> {
-    const { table, publication, maxTransactionBytes } = this.#options;
+    const { table, publication, shard, maxTransactionBytes } = this.#options;
     const published = await publicationIdentity(session, publication);
-    await assertPublished(session, table, publication);
+    const unfiltered = await assertPublished(session, this.#options);
     const identity = await identifySystem(walsender);
     const timings = await this.#timings(walsender);
     const startLsn = await createSlot(walsender, this.#slotName);
@@ -124,6 +126,7 @@ class Opening {
       table,
       publication,
       maxTransactionBytes,
+      belongs: unfiltered && shard !== null ? rowsOf(shard, table) : null,
       timings,
       listener: this.#listener,
       examinePublication: () => assertUnchanged(session, publication, published),

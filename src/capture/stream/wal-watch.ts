@@ -1,17 +1,15 @@
 import { RelayError } from '../../core/errors.ts';
 import { formatLsn, type Lsn } from '../../core/lsn.ts';
 import type { BlockingTransaction, SlotObserver } from '../../core/status.ts';
-import type { OutboxTable } from '../../core/table.ts';
 import type { SqlSession } from '../../postgres/session.ts';
-import { assertPublished } from './publication-coverage.ts';
+import { assertPublished, type Published } from './publication-coverage.ts';
 import { slotWaitsError, type SlotWaits } from './slot-waits.ts';
 import { WalBudget } from './wal-budget.ts';
 
 /** What a watch looks at, and when it objects. */
 export interface WalWatchOptions {
   readonly slotName: string;
-  readonly table: OutboxTable;
-  readonly publication: string;
+  readonly published: Published;
   /** Retained log beyond which the slot is given up, in bytes. */
   readonly budgetBytes: number;
   /** Between two looks, in milliseconds. */
@@ -105,7 +103,7 @@ export class WalWatch {
   }
 
   async #look(): Promise<void> {
-    const { slotName, table, publication } = this.#options;
+    const { slotName, published } = this.#options;
     const expected = this.#created;
     const [slot] = await this.#session.query<SlotRow>('watching the replication slot', {
       text: `SELECT restart_lsn::text AS restart, wal_status,
@@ -116,7 +114,7 @@ export class WalWatch {
     if (this.#stopped) return;
     if (slot === undefined && expected) throw new RelayError('replication_failed', `slot ${slotName} is gone`);
     if (slot !== undefined) this.#judge(slot);
-    if (expected) await assertPublished(this.#session, table, publication);
+    if (expected) await assertPublished(this.#session, published);
     else await this.#lookForWaits();
   }
 

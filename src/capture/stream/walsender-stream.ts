@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { Stream, StreamListener } from '../../core/capture.ts';
 import { RelayError } from '../../core/errors.ts';
 import type { Lsn } from '../../core/lsn.ts';
+import type { OutboxRow } from '../../core/row.ts';
 import type { OutboxTable } from '../../core/table.ts';
 import { closeConnection, destroyConnection } from '../../postgres/connection.ts';
 import { quoteIdentifier } from '../../postgres/identifier.ts';
@@ -24,6 +25,8 @@ export interface WalsenderStreamParts {
   readonly table: OutboxTable;
   readonly publication: string;
   readonly maxTransactionBytes: number;
+  /** Which rows are wanted; null: all that the publication brings. */
+  readonly belongs: ((row: OutboxRow) => boolean) | null;
   readonly timings: StreamTimings;
   readonly listener: StreamListener;
   /** Rejects when the publication is not what it was when the stream was opened. */
@@ -197,7 +200,7 @@ export class WalsenderStream implements Stream {
         return;
       case 'insert': {
         const row = this.#decoder.row(chunk, message, this.#assembler.current);
-        if (row !== null) this.#assembler.add(row);
+        if (row !== null && this.#parts.belongs?.(row.row) !== false) this.#assembler.add(row);
         return;
       }
       case 'commit': {

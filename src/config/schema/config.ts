@@ -6,7 +6,15 @@ import { consoleSchema } from './destinations/console.ts';
 import { kafkaSchema } from './destinations/kafka.ts';
 import { rabbitmqSchema } from './destinations/rabbitmq.ts';
 import { postgresSchema } from './postgres.ts';
-import { leaderSchema, limitsSchema, logSchema, publishedSchema, shardSchema, shutdownSchema } from './process.ts';
+import {
+  leaderSchema,
+  limitsSchema,
+  logSchema,
+  publishedSchema,
+  shardBySchema,
+  shardsSchema,
+  shutdownSchema,
+} from './process.ts';
 import { routeSchema, type RouteConfig } from './routes.ts';
 import { oneOf, section } from './scalars.ts';
 import { tableSchema } from './table.ts';
@@ -52,7 +60,8 @@ export const configSchema = section({
   routes,
   published: publishedSchema,
   leader: leaderSchema,
-  shard: shardSchema,
+  shards: shardsSchema,
+  shardBy: shardBySchema,
   admin: adminSchema,
   log: logSchema,
   tracing: tracingSchema,

@@ -1,11 +1,11 @@
 /** The smaller sections: what concerns the process and not the rows' way. */
-import { choice, duration, integer, section, size } from './scalars.ts';
+import { choice, duration, integer, section, size, text } from './scalars.ts';
 
 /** The `limits:` section. */
 export const limitsSchema = section({
   memory: size({ min: '1MiB', max: '16GiB' })
     .describe(
-      'How many bytes of rows may be in memory, read or streamed and not yet acknowledged. The process needs about 130MiB beside it.',
+      'How many bytes of rows may be in memory, read or streamed and not yet acknowledged. The process needs about 130MiB beside it. Several shards have equal parts of it.',
     )
     .prefault('32MiB'),
   undeleted: integer(100, 1_000_000)
@@ -38,14 +38,23 @@ export const leaderSchema = section({
     .describe('How long a leader that has gone silent is waited for before another instance takes over.')
     .prefault('10s'),
 })
-  .describe('One relay at a time publishes; others wait as standby.')
+  .describe('One relay at a time publishes a shard; others wait as standby.')
   .prefault({});
 
-/** The `shard:` option. */
-export const shardSchema = integer(0, 1023)
-  .refine((shard) => shard === 0, 'expected 0: an outbox has one shard so far')
-  .describe('Which shard of the outbox this relay serves. There is one, 0, so far.')
-  .prefault(0);
+/** The `shards:` option. */
+export const shardsSchema = integer(1, 64)
+  .describe(
+    'Into how many shards the rows are shared out, by their keys, so that several relay processes publish at a time. All relays of an outbox need the same number; `outbox-relay init` makes a publication for each shard.',
+  )
+  .prefault(1);
+
+/** The `shardBy:` option. */
+export const shardBySchema = text('the name of a column, as in a template')
+  .nullable()
+  .describe(
+    "With several shards: the column whose value tells a row's shard, by the name that templates use. Rows of one message key must have one value there. Null: the column that is the key of all routes.",
+  )
+  .prefault(null);
 
 /** The `log:` section. */
 export const logSchema = section({

@@ -3,7 +3,7 @@ import { RelayError } from '../../core/errors.ts';
 import type { Finding } from '../../core/finding.ts';
 import { query, readCatalogTable } from '../catalog.ts';
 import { inspectTable, outboxTable } from '../table.ts';
-import { checkPublication } from './publication.ts';
+import { checkPublications, checkSharding } from './publication.ts';
 import { type CheckContext, type CheckSubject, failed, ok } from './result.ts';
 import { checkCompanions, checkForeignDeleters, checkPrivileges } from './role.ts';
 import { checkDirect, checkReplicationRole, checkReplicationSettings, checkServer } from './server.ts';
@@ -31,11 +31,12 @@ export async function checkPostgres(client: pg.Client, context: CheckContext): P
     checkWhole,
     checkRowSecurity,
     checkDeleteHindrances,
+    checkSharding,
     // Before the privileges: on a table that is missing nobody has any.
     checkCompanions,
     checkPrivileges,
     checkForeignDeleters,
-    ...(context.captureMode === 'polling' ? [] : [checkReplicationSettings, checkReplicationRole, checkPublication]),
+    ...(context.captureMode === 'polling' ? [] : [checkReplicationSettings, checkReplicationRole, checkPublications]),
   ];
   for (const check of checks) findings.push(...(await check(subject)));
   return findings;

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Finding } from '../../core/finding.ts';
+import type { ShardLayout } from '../../core/sharding.ts';
 import type { CatalogTable } from '../catalog.ts';
 import type { PostgresOptions } from '../connection.ts';
 import type { TableMapping } from '../table.ts';
@@ -9,6 +10,8 @@ export interface CheckContext {
   readonly mapping: TableMapping;
   /** `capture.publication`. */
   readonly publication: string;
+  /** How the outbox is shared out: a publication for each shard. @default one shard */
+  readonly sharding?: ShardLayout;
   /** `capture.mode`. What only the log lane needs is a warning with `auto`, and not examined with `polling`. */
   readonly captureMode: 'auto' | 'replication' | 'polling';
   /** `capture.walBudget`. */

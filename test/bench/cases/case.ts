@@ -38,8 +38,8 @@ export interface BenchCase {
   readonly title: string;
   /** Where it is published to, whatever the options say. */
   readonly broker?: BrokerName;
-  /** Whom the relay is compared with: others, itself in better circumstances, or itself at the first piece of work. */
-  readonly against: 'others' | 'itself' | 'first-work';
+  /** Whom the relay is compared with: others, itself in better circumstances or as one process, or itself at the first piece of work. */
+  readonly against: 'others' | 'itself' | 'one-process' | 'first-work';
   /** Whose figures say where the limit is: those who only send, or only read the log. */
   readonly limit?: 'sends' | 'reads';
   /** What the ratios are of. */

@@ -7,6 +7,7 @@ import { LATENCY } from './latency.ts';
 import { MEMORY } from './memory.ts';
 import type { CaseName } from './names.ts';
 import { RABBITMQ } from './rabbitmq.ts';
+import { SHARDS } from './shards.ts';
 import { START } from './start.ts';
 import { STREAM } from './stream.ts';
 import { KEYS_CASE, PAYLOADS_CASE, TOPICS_CASE, TRANSACTIONS_CASE } from './variations.ts';
@@ -26,4 +27,5 @@ export const CASES: Readonly<Record<CaseName, BenchCase>> = {
   transactions: TRANSACTIONS_CASE,
   topics: TOPICS_CASE,
   bulkhead: BULKHEAD,
+  shards: SHARDS,
 };

@@ -13,6 +13,7 @@ export const CASE_NAMES = [
   'transactions',
   'topics',
   'bulkhead',
+  'shards',
 ] as const;
 
 export type CaseName = (typeof CASE_NAMES)[number];

@@ -30,7 +30,7 @@ export async function startChild(options: ChildOptions): Promise<RunningContesta
   });
   ended.catch(() => undefined);
   return {
-    pid: child.pid,
+    pids: [child.pid],
     ended,
     output: () => child.output(),
     ...(progress === undefined ? {} : { progress }),
@@ -46,5 +46,24 @@ export async function startChild(options: ChildOptions): Promise<RunningContesta
       stopping = true;
       if (child.running) await child.killTree();
     },
+  };
+}
+
+/** Several processes as one contestant. @param untilStreaming in the place of what each of them says by itself */
+export function together(
+  children: readonly RunningContestant[],
+  untilStreaming: () => Promise<void>,
+): RunningContestant {
+  const ended = Promise.race(children.map((child) => child.ended));
+  const all = async (act: (child: RunningContestant) => Promise<unknown>): Promise<void> => {
+    await Promise.all(children.map(act));
+  };
+  return {
+    pids: children.flatMap(({ pids }) => pids),
+    ended,
+    output: async () => (await Promise.all(children.map((child) => child.output()))).join('\n'),
+    untilStreaming: () => Promise.race([untilStreaming(), ended]),
+    stop: () => all((child) => child.stop()),
+    dispose: () => all((child) => child.dispose()),
   };
 }

@@ -14,10 +14,10 @@ export interface Assignment {
   readonly folder: string;
 }
 
-/** A process at work. */
+/** A process at work, or several that do it together. */
 export interface RunningContestant {
-  readonly pid: number;
-  /** Rejects when the process ends without having been stopped. */
+  readonly pids: readonly number[];
+  /** Rejects when a process ends without having been stopped. */
   readonly ended: Promise<never>;
   /** The end of what it has printed. */
   output(): Promise<string>;

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -7,8 +7,9 @@ import { freePort } from '../../support/services/ports.ts';
 import { until } from '../../support/services/until.ts';
 import type { Target } from '../brokers/broker.ts';
 import { OTHER_TYPE } from '../rows.ts';
-import { startChild } from './child.ts';
-import type { Contestant } from './contestant.ts';
+import { makeShardPublications } from '../database.ts';
+import { startChild, together } from './child.ts';
+import type { Contestant, RunningContestant } from './contestant.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 const STATUS_TIMEOUT_MS = 2_000;
@@ -38,7 +39,6 @@ export function relay(nodeArguments: readonly string[], neighbour: Neighbour = '
     fetch: () => Promise.resolve(),
     start: async ({ postgresUrl, target, folder }) => {
       const port = await freePort();
-      const file = join(folder, 'outbox-relay.yaml');
       const { destinations, routes } = destinationOf(target);
       const beside = await neighbourOf(neighbour, destinations[target.broker]);
       const config = {
@@ -47,21 +47,62 @@ export function relay(nodeArguments: readonly string[], neighbour: Neighbour = '
         routes: [...beside.routes, ...routes],
         admin: { port },
       };
-      await writeFile(file, stringify(config));
-      return startChild({
-        command: process.execPath,
-        args: [...nodeArguments, MAIN, 'run', '--config', file],
-        folder,
-        untilStreaming: async () => {
-          await until(() => isStreaming(port, target.broker), {
-            what: 'the relay to stream',
-            timeoutMs: STREAMING_TIMEOUT_MS,
-          });
-        },
-        ends: { by: 'SIGTERM', with: 'exit code 0' },
+      return startProcess(nodeArguments, config, folder, () =>
+        until(() => isStreaming(port, target.broker), {
+          what: 'the relay to stream',
+          timeoutMs: STREAMING_TIMEOUT_MS,
+        }),
+      );
+    },
+  };
+}
+
+/** One process: for comparison with {@link relaysWithShards}. */
+export function relayAsOneProcess(nodeArguments: readonly string[]): Contestant {
+  return { ...relay(nodeArguments), name: 'one-process', role: 'peer' };
+}
+
+/** As many processes as there are shards, which come to lead one each. */
+export function relaysWithShards(nodeArguments: readonly string[], shards: number): Contestant {
+  return {
+    ...relay(nodeArguments),
+    name: `${shards}-processes`,
+    prepare: ({ postgresUrl }) => makeShardPublications(postgresUrl, shards),
+    start: async ({ postgresUrl, target, folder }) => {
+      const ports = await Promise.all(Array.from({ length: shards }, freePort));
+      const starting = ports.map(async (port) => {
+        const own = join(folder, String(port));
+        await mkdir(own);
+        const config = { postgres: { url: postgresUrl }, ...destinationOf(target), admin: { port }, shards };
+        return startProcess(nodeArguments, config, own, () => Promise.resolve());
+      });
+      return together(await Promise.all(starting), async () => {
+        await until(async () => (await Promise.all(ports.map(leadsOneByTheLog))).every(Boolean), {
+          what: 'each relay to lead one shard by the log',
+          timeoutMs: STREAMING_TIMEOUT_MS,
+        });
       });
     },
   };
+}
+
+async function startProcess(
+  nodeArguments: readonly string[],
+  config: object,
+  folder: string,
+  untilStreaming: () => Promise<unknown>,
+): Promise<RunningContestant> {
+  const file = join(folder, 'outbox-relay.yaml');
+  await writeFile(file, stringify(config));
+  return startChild({
+    command: process.execPath,
+    args: [...nodeArguments, MAIN, 'run', '--config', file],
+    folder,
+    untilStreaming: async () => {
+      await untilStreaming();
+    },
+    ends: { by: 'SIGTERM', with: 'exit code 0' },
+  });
 }
 
 interface Destinations {
@@ -101,7 +142,16 @@ function topicOf({ topics, topicPrefix }: Extract<Target, { broker: 'kafka' }>):
 }
 
 async function isStreaming(port: number, destination: string): Promise<boolean> {
-  const answer = await fetch(`http://127.0.0.1:${port}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
-  const { destinations } = (await answer.json()) as StatusReport;
+  const { destinations } = await statusOf(port);
   return destinations.some(({ name, state }) => name === destination && state === 'streaming');
+}
+
+async function leadsOneByTheLog(port: number): Promise<boolean> {
+  const led = (await statusOf(port)).shards.filter(({ leads }) => leads);
+  return led.length === 1 && led.every(({ states }) => Object.values(states).every((state) => state === 'streaming'));
+}
+
+async function statusOf(port: number): Promise<StatusReport> {
+  const answer = await fetch(`http://127.0.0.1:${port}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
+  return (await answer.json()) as StatusReport;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ProcessUsage, processUsage } from './process-usage.ts';
+import { type ProcessUsage, usageTogether } from './process-usage.ts';
 import type { CountSample } from './statistics.ts';
 
 /** One look at a run. */
@@ -11,18 +11,18 @@ const STALL_MS = 60_000;
 
 /** What is watched. */
 export interface Watched {
-  readonly pid: number;
-  /** Rejects when the process ends by itself. */
+  readonly pids: readonly number[];
+  /** Rejects when a process ends by itself. */
   readonly ended: Promise<never>;
   readonly count: () => Promise<number>;
 }
 
 /** Looks at count and process until `wanted` have come. @throws when nothing comes any more, or the process ends */
-export async function watchUntil({ pid, ended, count }: Watched, wanted: number): Promise<readonly Sample[]> {
+export async function watchUntil({ pids, ended, count }: Watched, wanted: number): Promise<readonly Sample[]> {
   const samples: Sample[] = [];
   let grewAt = performance.now();
   for (;;) {
-    const [counted, usage] = await Promise.race([Promise.all([count(), processUsage(pid)]), ended]);
+    const [counted, usage] = await Promise.race([Promise.all([count(), usageTogether(pids)]), ended]);
     if (counted > (samples.at(-1)?.count ?? -1)) grewAt = performance.now();
     samples.push({ at: Date.now(), count: counted, ...usage });
     if (counted >= wanted) return samples;

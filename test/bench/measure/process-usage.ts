@@ -17,6 +17,13 @@ export async function processUsage(pid: number): Promise<ProcessUsage> {
   return { cpuMicros: (ticks.own / TICKS_PER_SECOND) * 1e6, peakRssMb: Number(peak) / 1024 };
 }
 
+/** What several processes have taken together: of memory the sum of what each has taken most. */
+export async function usageTogether(pids: readonly number[]): Promise<ProcessUsage> {
+  const usages = await Promise.all(pids.map(processUsage));
+  const sum = (figure: keyof ProcessUsage): number => usages.reduce((total, usage) => total + usage[figure], 0);
+  return { cpuMicros: sum('cpuMicros'), peakRssMb: sum('peakRssMb') };
+}
+
 /** User and system time of a process, and of its children that it has waited for; NaN as above. */
 export async function cpuTicks(pid: number): Promise<{ own: number; children: number }> {
   const stat = await read(`/proc/${pid}/stat`);
