@@ -1,8 +1,10 @@
 /** Writes the files that are made from the source; with `--check` only tells which of them are out of date. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { commandsPage } from './generate/commands-page.ts';
 import { dashboardFile } from './generate/dashboard-file.ts';
 import { errorsPage } from './generate/errors-page.ts';
+import { exitCodesPage } from './generate/exit-codes-page.ts';
 import { metricsPage } from './generate/metrics-page.ts';
 import { optionsPage } from './generate/options-page.ts';
 import { schemaFile } from './generate/schema-file.ts';
@@ -12,6 +14,8 @@ const GENERATED: readonly { readonly path: string; readonly make: (path: string)
   { path: 'docs/options.md', make: optionsPage },
   { path: 'docs/errors.md', make: errorsPage },
   { path: 'docs/metrics.md', make: metricsPage },
+  { path: 'docs/commands.md', make: commandsPage },
+  { path: 'docs/exit-codes.md', make: exitCodesPage },
   { path: 'helm/outbox-relay/dashboards/outbox-relay.json', make: dashboardFile },
 ];
 

@@ -1,5 +1,6 @@
 import type { Config, DestinationConfig } from '../config/index.ts';
 import { RelayError } from '../core/errors.ts';
+import type { ReportProgress } from '../core/progress.ts';
 import { closeConnection, connectSql } from '../postgres/connection.ts';
 import { sampleLag } from '../postgres/lag.ts';
 import { SqlSession } from '../postgres/session.ts';
@@ -40,9 +41,15 @@ export type Moment = { readonly at: number } | { readonly agoMs: number };
 /**
  * Compares what was published with what the brokers hold. Changes nothing.
  *
+ * @param report told how far reading has come
  * @throws RelayError when one of the two cannot be read
  */
-export async function verifyAll(config: Config, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport> {
+export async function verifyAll(
+  config: Config,
+  options: VerifyOptions,
+  report: ReportProgress,
+  signal: AbortSignal,
+): Promise<VerifyReport> {
   const client = await connectSql(config.postgres, 'verify');
   const session = new SqlSession(config.postgres, { role: 'verify', settings: IN_ORDER_SETTINGS });
   try {
@@ -50,11 +57,11 @@ export async function verifyAll(config: Config, options: VerifyOptions, signal: 
     const record = new PublishedRecord(client, table);
     const destinations: DestinationReport[] = [];
     for (const [name, destination] of chosen(config, options)) {
-      const task = await taskOf(config, options, record, name);
+      const task = { ...(await taskOf(config, options, record, name)), report };
       destinations.push(await verifyDestination(destination, task, options, signal));
     }
     const { waitingRows, estimated } = await sampleLag(session, table);
-    const ok = destinations.every((report) => isSound(report, options.strict));
+    const ok = destinations.every((result) => isSound(result, options.strict));
     return { ok, waitingRows, waitingRowsEstimated: estimated, destinations };
   } finally {
     await Promise.all([closeConnection(client), session.close()]);
@@ -75,7 +82,7 @@ async function taskOf(
   { since, until, marginMs, examples }: VerifyOptions,
   record: PublishedRecord,
   destination: string,
-): Promise<DestinationTask> {
+): Promise<Omit<DestinationTask, 'report'>> {
   const now = await record.clock();
   const moment = (given: Moment): number => Math.min(now, 'at' in given ? given.at : now - given.agoMs);
   const routes = config.routes.filter((route) => route.destination === destination);

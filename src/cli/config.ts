@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Finish } from './command.ts';
-import { configOf, configOption, type ConfigOption } from './config-option.ts';
+import { configOf, configOption, type ConfigOption, SURROUNDINGS } from './config-option.ts';
 import { EXIT } from './exit-codes.ts';
 import { type JsonOption, print, printJson } from './output.ts';
 
@@ -26,6 +26,12 @@ export function addConfig(program: Command, finish: Finish): void {
     .description('print the JSON schema of the configuration file, for editors')
     .addHelpText('after', '\nExample:\n  outbox-relay config schema > outbox-relay.schema.json')
     .action(async () => finish(await printSchema()));
+  // for completion scripts, which know nothing of the relay's environment
+  config
+    .command('destinations', { hidden: true })
+    .description('print the names of the destinations that the file has, one a line')
+    .addOption(configOption())
+    .action(async (options: ConfigOption) => finish(await printDestinations(options)));
 }
 
 async function printConfig(options: ConfigOption & JsonOption): Promise<number> {
@@ -50,5 +56,18 @@ async function validate(options: ConfigOption & JsonOption): Promise<number> {
 async function printSchema(): Promise<number> {
   const { configJsonSchema } = await import('../config/index.ts');
   printJson(configJsonSchema());
+  return EXIT.ok;
+}
+
+/** What a shell would not take for a word of its own. */
+const PLAIN_NAME = /^[\w.-]+$/;
+
+async function printDestinations({ config }: ConfigOption): Promise<number> {
+  if (config === undefined) return EXIT.ok;
+  const { parseYaml } = await import('../config/yaml-source.ts');
+  const { tree } = parseYaml(SURROUNDINGS.readFile(config), config);
+  const { destinations } = (tree ?? {}) as { readonly destinations?: unknown };
+  const names = typeof destinations === 'object' && destinations !== null ? Object.keys(destinations) : [];
+  print(...names.filter((name) => PLAIN_NAME.test(name)));
   return EXIT.ok;
 }

@@ -1,17 +1,32 @@
 import { RelayError } from '../core/errors.ts';
 
 /** The exit codes of every command. Stable: scripts and units go by them. */
-export const EXIT = {
-  ok: 0,
-  /** Something failed that may work later: a server or broker that cannot be reached. */
-  failed: 1,
-  /** The command line is wrong. */
-  usage: 2,
-  /** Somebody has to mend something first: configuration, login, missing table. */
-  configuration: 3,
-  /** A second signal ended the process before it had drained. */
-  interrupted: 130,
-} as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, configuration: 3, interrupted: 130 } as const;
+
+/** What an exit code means, for `docs/exit-codes.md`. */
+export interface ExitCode {
+  readonly meaning: string;
+  /** Whether the same command may come to another end by itself. */
+  readonly restart: string;
+}
+
+export const EXIT_CODES: Readonly<Record<keyof typeof EXIT, ExitCode>> = {
+  ok: { meaning: 'Done; of `run`, stopped and drained.', restart: '-' },
+  failed: {
+    meaning:
+      'Something failed that may work later, such as a server that cannot be reached; or what was looked at is not as it should be (`status`, `verify`).',
+    restart: 'yes',
+  },
+  usage: { meaning: 'The command line is wrong.', restart: 'no' },
+  configuration: {
+    meaning: 'Somebody has to mend something first: configuration, login, privilege, missing table.',
+    restart: 'no use before that',
+  },
+  interrupted: {
+    meaning: 'Ended by Ctrl-C; of `run`, by a second signal before it had drained.',
+    restart: '-',
+  },
+};
 
 /** The exit code for what a command threw. */
 export function exitCodeOf(error: unknown): number {

@@ -7,6 +7,7 @@ import type { Finish } from './command.ts';
 import { configOf, configOption, type ConfigOption, SURROUNDINGS } from './config-option.ts';
 import { EXIT } from './exit-codes.ts';
 import { indent, type JsonOption, print, printJson } from './output.ts';
+import { withProgress } from './progress.ts';
 
 interface Options extends ConfigOption, JsonOption {
   readonly url?: string;
@@ -69,7 +70,7 @@ async function init(options: Options): Promise<number> {
       else process.stdout.write(initScript(plan));
       return EXIT.ok;
     }
-    const result = await applyInit(client, wanted, options.yes);
+    const result = await withProgress((report) => applyInit(client, wanted, options.yes, report));
     if (options.json) printJson(result);
     else if (result.applied) reportDone(result, wanted);
     else refuse(initScript(result), wanted);

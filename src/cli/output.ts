@@ -10,10 +10,14 @@ export type Style = Readonly<Record<'strong' | 'faint' | 'good' | 'warning' | 'b
 
 const FORMATS = { strong: 'bold', faint: 'dim', good: 'green', warning: 'yellow', bad: 'red' } as const;
 
-/** Colours for a stream: none unless it is a terminal, nor where `NO_COLOR` is set or the terminal is dumb. */
-export function createStyle(stream: { readonly isTTY?: boolean }): Style {
-  const coloured = stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-  const style = (name: keyof typeof FORMATS) => (text: string) => (coloured ? styleText(FORMATS[name], text) : text);
+/**
+ * Colours for a stream: on a terminal that is not dumb, unless `NO_COLOR` is set; `FORCE_COLOR` asks for them anywhere.
+ * See no-color.org and force-color.org; where both are set, the first holds, as with the help texts.
+ */
+export function createStyle(stream: { readonly isTTY?: boolean }, env = process.env): Style {
+  const coloured = isColoured(stream.isTTY === true, env);
+  const style = (name: keyof typeof FORMATS) => (text: string) =>
+    coloured ? styleText(FORMATS[name], text, { validateStream: false }) : text;
   return {
     strong: style('strong'),
     faint: style('faint'),
@@ -21,6 +25,11 @@ export function createStyle(stream: { readonly isTTY?: boolean }): Style {
     warning: style('warning'),
     bad: style('bad'),
   };
+}
+
+function isColoured(terminal: boolean, { NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
+  if (NO_COLOR || FORCE_COLOR === '0' || FORCE_COLOR === 'false') return false;
+  return FORCE_COLOR !== undefined && FORCE_COLOR !== '' ? true : terminal && TERM !== 'dumb';
 }
 
 /** Prints lines to standard output. */

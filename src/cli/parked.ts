@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ERROR_CATALOGUE } from '../core/error-catalogue.ts';
 import type { ParkedSelection } from '../core/parked.ts';
+import { didYouMean } from '../core/suggest.ts';
 import { type Finish, usageError } from './command.ts';
 import { configOf, configOption, type ConfigOption } from './config-option.ts';
 import { confirm } from './confirm.ts';
@@ -46,7 +48,7 @@ function choosing(command: Command): Command {
     .option('--id <id>', 'the row with this id')
     .addOption(new Option('--position <n>', 'the row at this position').argParser(toPosition))
     .option('--key <key>', 'rows with this message key')
-    .option('--code <code>', 'rows parked for this error code (docs/errors.md)')
+    .addOption(new Option('--code <code>', 'rows parked for this error code (docs/errors.md)').argParser(toErrorCode))
     .option('--reason <text>', 'rows with this text in their reason')
     .option('--destination <name>', 'rows of this destination')
     .option('--json', 'report as JSON', false);
@@ -154,6 +156,12 @@ async function load() {
 function toPosition(text: string): bigint {
   if (!/^-?[0-9]{1,19}$/.test(text)) throw new InvalidArgumentError('Expected a whole number.');
   return BigInt(text);
+}
+
+function toErrorCode(text: string): string {
+  if (Object.hasOwn(ERROR_CATALOGUE, text)) return text;
+  const near = didYouMean(text, Object.keys(ERROR_CATALOGUE));
+  throw new InvalidArgumentError(`There is no such error code${near === null ? '' : `; did you mean ${near}?`}`);
 }
 
 function toLimit(text: string): number {

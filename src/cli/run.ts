@@ -5,6 +5,7 @@ import { configOf, configOption, type ConfigOption } from './config-option.ts';
 import { EXIT } from './exit-codes.ts';
 import { packageVersion } from './version.ts';
 
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** After a drain whose deadline has passed, or a second signal. */
 const LAST_RESORT_MS = 5_000;
 /**
@@ -35,8 +36,9 @@ async function run(options: ConfigOption): Promise<number> {
   const app = new App({ config, log, version: packageVersion() });
   const stop = new AbortController();
   const kill = new AbortController();
+  let onSignal: (signal: NodeJS.Signals) => void = () => undefined;
   const interrupted = new Promise<number>((resolve) => {
-    const onSignal = (signal: NodeJS.Signals): void => {
+    onSignal = (signal) => {
       if (stop.signal.aborted) {
         log.warn({ signal }, 'a second signal: ending at once');
         kill.abort();
@@ -47,8 +49,11 @@ async function run(options: ConfigOption): Promise<number> {
       stop.abort();
       setTimeout(() => resolve(EXIT.failed), config.shutdown.drain + LAST_RESORT_MS).unref();
     };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
   });
-  return Promise.race([app.run(stop.signal, kill.signal).then(() => EXIT.ok), interrupted]);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    return await Promise.race([app.run(stop.signal, kill.signal).then(() => EXIT.ok), interrupted]);
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
 }

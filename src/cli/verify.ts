@@ -5,6 +5,7 @@ import { type Finish, usageError } from './command.ts';
 import { configOf, configOption, type ConfigOption } from './config-option.ts';
 import { EXIT } from './exit-codes.ts';
 import { createStyle, indent, type JsonOption, print, printJson, type Style } from './output.ts';
+import { withProgress } from './progress.ts';
 import { parseDuration } from '../config/units.ts';
 
 interface Options extends ConfigOption, JsonOption {
@@ -69,7 +70,9 @@ async function verify(options: Options, command: Command): Promise<number> {
     usageError(command, '--routing-key tells how the queue of --queue is bound');
   const config = await configOf(options);
   const { verifyAll } = await import('../app/verify.ts');
-  const report = await verifyAll(config, requestOf(options), new AbortController().signal);
+  const report = await withProgress((tell) =>
+    verifyAll(config, requestOf(options), tell, new AbortController().signal),
+  );
   if (options.json) printJson(report);
   else print(...lines(report, createStyle(process.stdout)));
   return report.ok ? EXIT.ok : EXIT.failed;

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { RelayError } from '../core/errors.ts';
+import type { ReportProgress } from '../core/progress.ts';
 import { ONE_SHARD, type ShardLayout } from '../core/sharding.ts';
 import { type CatalogTable, query, readCatalogTable } from './catalog.ts';
 import { postgresError } from './error.ts';
@@ -90,14 +91,24 @@ export async function planInit(client: pg.Client, options: InitOptions): Promise
  * Plans again under a lock that lets only one `init` run at a time, and carries the plan out in one transaction.
  *
  * @param consent whether things may be changed although the outbox table exists already
+ * @param report told before each statement
  * @throws RelayError `postgres_*`: then nothing has changed
  */
-export async function applyInit(client: pg.Client, options: InitOptions, consent: boolean): Promise<InitResult> {
+export async function applyInit(
+  client: pg.Client,
+  options: InitOptions,
+  consent: boolean,
+  report: ReportProgress = () => undefined,
+): Promise<InitResult> {
   try {
     await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${LOCK} ${LOCK_TIMEOUT}`);
     const plan = await planInit(client, options);
     const applied = consent || !plan.needsConsent;
-    for (const { sql } of applied ? plan.statements : []) await client.query(sql);
+    const statements = applied ? plan.statements : [];
+    for (const [done, { purpose, sql }] of statements.entries()) {
+      report({ what: purpose, done, total: statements.length, unit: 'statements' });
+      await client.query(sql);
+    }
     await client.query('COMMIT');
     return { ...plan, applied };
   } catch (error) {

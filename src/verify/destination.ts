@@ -1,3 +1,4 @@
+import type { ReportProgress } from '../core/progress.ts';
 import { DEAD_LETTER_HEADERS } from '../route/dead-letter.ts';
 import type { AddressTemplate } from '../route/spec.ts';
 import type { Comparison } from './comparison.ts';
@@ -23,6 +24,7 @@ export interface DestinationTask {
   readonly marginMs: number;
   /** How many ids of each kind are told. */
   readonly examples: number;
+  readonly report: ReportProgress;
 }
 
 /** What a broker's reader has found out, apart from the messages. */
@@ -64,10 +66,12 @@ export async function compareWithRecord(
   { comparison, ...reading }: Reading,
   { from, judged, retained }: Judging,
 ): Promise<DestinationReport> {
-  const { destination, record, window, recordBegin } = task;
+  const { destination, record, window, recordBegin, report } = task;
   if (recordBegin !== null) {
+    let entries = 0;
     await record.inOneSnapshot(async () => {
       await record.eachEntry(destination, from, (entry) => {
+        report({ what: `comparing with the record of ${destination}`, done: ++entries, total: null, unit: 'ids' });
         const { position, id, key, deadLetter, publishedAt } = entry;
         const verdict = { judged: judged(entry), retained: retained(entry) };
         comparison.published({ position, id, key, deadLetter, publishedAt, address: addressText(entry), ...verdict });

@@ -2,7 +2,7 @@ import { constantText, parseTemplate } from '../core/template.ts';
 import type { AddressTemplate } from '../route/spec.ts';
 import { Comparison } from './comparison.ts';
 import { compareWithRecord, type DestinationTask, positionOf, type Reading, unexpectedFrom } from './destination.ts';
-import type { KafkaLog, TopicPlan } from './kafka-log.ts';
+import { type KafkaLog, type LogRecord, offsetsOf, type TopicPlan } from './kafka-log.ts';
 import type { DestinationReport } from './report.ts';
 
 /**
@@ -39,9 +39,11 @@ async function readTopics(task: DestinationTask, log: KafkaLog, plans: readonly 
   const earliest = unexpectedFrom(task);
   const { since, until } = task.window;
   const lanes = new Map<string, number>();
+  const total = plans.reduce((sum, plan) => sum + offsetsOf(plan), 0);
+  let done = 0;
   let foreign = 0;
   for (const plan of plans) {
-    await log.read(plan, (record) => {
+    const visit = (record: LogRecord): void => {
       const id = record.header('id');
       if (id === null) {
         foreign++;
@@ -59,6 +61,10 @@ async function readTopics(task: DestinationTask, log: KafkaLog, plans: readonly 
         accountable: record.timestamp >= earliest && record.timestamp <= until,
         where: () => `${place} offset ${record.offset}`,
       });
+    };
+    await log.read(plan, visit, (offsets) => {
+      done += offsets;
+      task.report({ what: `reading ${plan.topic}`, done, total, unit: 'messages' });
     });
   }
   return { comparison, foreign, read: plans.map(({ topic }) => topic), notJudged: plans.flatMap(topicNotes) };

@@ -35,6 +35,11 @@ interface PartitionRange {
   readonly end: bigint;
 }
 
+/** How many offsets there are to read. */
+export function offsetsOf({ ranges }: TopicPlan): number {
+  return ranges.reduce((sum, { begin, end }) => sum + Math.max(0, Number(end - begin)), 0);
+}
+
 /** A topic, and what is to be read of it: fixed before anything is read. */
 export interface TopicPlan extends TopicState {
   readonly ranges: readonly PartitionRange[];
@@ -103,14 +108,24 @@ export class KafkaLog {
     });
   }
 
-  /** Visits all records of a plan, each partition's in order. @throws RelayError `broker_*` */
-  async read({ topic, ranges }: TopicPlan, visit: (record: LogRecord) => void): Promise<void> {
+  /**
+   * Visits all records of a plan, each partition's in order.
+   *
+   * @param advanced told by how many offsets reading has gone on
+   * @throws RelayError `broker_*`
+   */
+  async read(
+    { topic, ranges }: TopicPlan,
+    visit: (record: LogRecord) => void,
+    advanced: (offsets: number) => void,
+  ): Promise<void> {
     for (const { partition, begin, end } of ranges) {
       let idle = 0;
       for (let next = begin; next < end;) {
         const before = next;
         next = await this.#fetch(topic, partition, next, end, visit);
         idle = next > before ? 0 : idle + 1;
+        advanced(Number(next - before));
         if (idle > IDLE_ANSWERS)
           throw new RelayError('broker_timeout', `reading ${topic}/${partition}: nothing comes from offset ${next} on`);
       }

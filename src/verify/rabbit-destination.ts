@@ -9,6 +9,7 @@ import type { DestinationReport } from './report.ts';
 
 /** A row may be in the log, and published, a moment before it is visible. */
 const SETTLE_MS = 1_000;
+const WATCH_STEP_MS = 250;
 
 /**
  * Watches what is published from now on, for so many milliseconds. Judged is what was inserted after the watching began,
@@ -32,7 +33,7 @@ export async function watchExchanges(
   });
   await sleep(SETTLE_MS);
   const before = await record.highestPosition(recorded);
-  await sleep(forMs);
+  await watching(task, forMs);
   const until = await record.clock();
   await whenDrained();
   const window = { since, until };
@@ -53,6 +54,15 @@ export async function watchExchanges(
   });
 }
 
+/** Lets so many milliseconds pass, and tells how many have. */
+async function watching({ destination, report }: DestinationTask, forMs: number): Promise<void> {
+  const begin = performance.now();
+  for (let passed = 0; passed < forMs; passed = performance.now() - begin) {
+    report({ what: `watching ${destination}`, done: passed / 1000, total: forMs / 1000, unit: 'seconds' });
+    await sleep(Math.min(WATCH_STEP_MS, forMs - passed));
+  }
+}
+
 /** Compares the record with a queue of type stream. `patterns`: which routing keys are bound to it, as for a topic exchange. */
 export async function verifyStream(
   task: DestinationTask,
@@ -65,7 +75,9 @@ export async function verifyStream(
   const comparison = new Comparison(task.examples);
   const earliest = unexpectedFrom(task);
   let foreign = 0;
+  let read = 0;
   const { truncatedUntil } = await queues.readStream(queue, from, (message) => {
+    task.report({ what: `reading ${queue}`, done: ++read, total: null, unit: 'messages' });
     const at = message.writtenAt;
     // the time is the row's, so that of a copy tells nothing about when that was sent
     const times = { inWindow: true, accountable: at !== null && at >= earliest && at <= window.until };

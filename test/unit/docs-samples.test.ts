@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { documentationPages } from '../../scripts/docs/pages.ts';
 import { configJsonSchema, loadConfig } from '../../src/config/index.ts';
+import { callsIn, commandLinesOf, faultOf } from '../support/command-lines.ts';
 import { type Sample, samplesOf } from '../support/doc-samples.ts';
 
-const SAMPLES = ['README.md', ...documentationPages()].flatMap(samplesOf);
+const PAGES = ['README.md', ...documentationPages()];
+const SAMPLES = PAGES.flatMap(samplesOf);
 const inLanguage = (...languages: readonly string[]): [string, Sample][] =>
   SAMPLES.filter(({ language }) => languages.includes(language)).map((sample) => [sample.place, sample]);
 
@@ -53,6 +55,39 @@ describe('YAML that is shown', () => {
   it.each(configurations)('loads without a warning: %s', (_, { text }) => {
     const config = loadConfig({ file: 'relay.yaml', env: ENVIRONMENT, readFile: () => completed(text) });
     expect(config.warnings).toEqual([]);
+  });
+});
+
+describe('JSON that is shown', () => {
+  it.each(inLanguage('json'))('can be parsed: %s', (_, { text }) => {
+    expect(() => JSON.parse(text) as unknown).not.toThrow();
+  });
+});
+
+describe('calls of outbox-relay that are shown', () => {
+  const calls = PAGES.flatMap(commandLinesOf).map(
+    ({ place, words }) => [`${words.join(' ')} (${place})`, words] as const,
+  );
+
+  it('are found behind prompts, variables, other programs and pipes', () => {
+    const line =
+      '$ URL=x ./bin/outbox-relay check [--json] | jq . && sudo -u relay outbox-relay run -c "a b.yaml" # not this';
+    expect(callsIn(line)).toEqual([
+      ['check', '--json'],
+      ['run', '-c', 'a b.yaml'],
+    ]);
+    expect(callsIn('kubectl exec deploy/outbox-relay -- outbox-relay status')).toEqual([['status']]);
+    expect(callsIn('docker build -t outbox-relay .')).toEqual([]);
+    expect(calls.length).toBeGreaterThan(30);
+  });
+
+  it.each(calls)('are understood: %s', async (_, words) => {
+    expect(await faultOf(words)).toBeNull();
+  });
+
+  it('would be refused with an option that there is not', async () => {
+    expect(await faultOf(['check', '--jsn'])).toContain("unknown option '--jsn'");
+    expect(await faultOf(['parked', 'list', '--limit', 'many'])).toContain('--limit');
   });
 });
 

@@ -1,0 +1,122 @@
+/** Commands in processes of their own that are ended from outside: by Ctrl-C, or since nobody reads their output. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { connectAdmin } from '../support/outbox.ts';
+import { describeWithService, freshDatabase, uniqueName } from '../support/service.ts';
+import { until } from '../support/services/until.ts';
+import { configFile } from '../support/verify-report.ts';
+
+const NODE = [process.execPath, '--import', 'tsx', new URL('../../src/main.ts', import.meta.url).pathname];
+/** `script` of Linux gives a command a terminal. */
+const onLinux = process.platform === 'linux';
+
+interface Running {
+  readonly process: ChildProcessWithoutNullStreams;
+  /** Both streams so far. */
+  readonly output: () => string;
+  /** The exit code; null when a signal ended it. */
+  readonly code: Promise<number | null>;
+}
+
+function start(command: string, args: readonly string[]): Running {
+  const child = spawn(command, args, { env: { ...process.env, FORCE_COLOR: '', NO_COLOR: '' } });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let output = '';
+  const hear = (chunk: Buffer): void => {
+    output += chunk.toString();
+  };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  const code = once(child, 'close').then(([exitCode]) => exitCode as number | null);
+  return { process: child, output: () => output, code };
+}
+
+const startCli = (...args: readonly string[]): Running => start(NODE[0]!, [...NODE.slice(1), ...args]);
+
+const startOnTerminal = (...args: readonly string[]): Running =>
+  start('script', ['-qfec', [...NODE, ...args].map((word) => `'${word}'`).join(' '), '/dev/null']);
+
+const CTRL_C = '\x03';
+
+describe('output that nobody reads', () => {
+  it.each(['config schema', '--help', 'completion bash'])('ends %s quietly', async (command) => {
+    const pipe = `set -o pipefail; ${NODE.map((word) => `'${word}'`).join(' ')} ${command} | true`;
+    const { code, output } = start('bash', ['-c', pipe]);
+    expect([await code, output()]).toEqual([0, '']);
+  });
+});
+
+describeWithService('postgres', 'Ctrl-C', () => {
+  const database = freshDatabase();
+  const schema = uniqueName('ending');
+  let admin: pg.Client;
+  let args: readonly string[] = [];
+
+  beforeAll(async () => {
+    admin = await connectAdmin(database.url);
+    await admin.query(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.outbox (
+      position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid NOT NULL, aggregatetype text, aggregateid text,
+      type text, payload jsonb, headers jsonb, created_at timestamptz)`);
+    args = ['init', '--url', database.url, '--table', `${schema}.outbox`, '--publication', schema, '--yes'];
+  });
+  afterAll(() => admin.end());
+
+  /** Holds the outbox, so that what alters it waits; resolves once somebody does. */
+  async function blocking(started: () => Running): Promise<Running> {
+    await admin.query(`BEGIN; LOCK TABLE ${schema}.outbox IN SHARE ROW EXCLUSIVE MODE`);
+    onTestFinished(async () => {
+      await admin.query('ROLLBACK');
+    });
+    const running = started();
+    await until(
+      async () => {
+        const { rowCount } = await admin.query(
+          `SELECT FROM pg_locks WHERE NOT granted AND relation = '${schema}.outbox'::regclass`,
+        );
+        return (rowCount ?? 0) > 0;
+      },
+      { what: 'init to wait for the table' },
+    );
+    return running;
+  }
+
+  const companions = async (): Promise<number> => {
+    const { rowCount } = await admin.query('SELECT FROM pg_tables WHERE schemaname = $1', [schema]);
+    return (rowCount ?? 0) - 1;
+  };
+
+  it('ends a command with 130 and a word, and leaves nothing half done', async () => {
+    const init = await blocking(() => startCli(...args));
+    init.process.kill('SIGINT');
+    expect([await init.code, init.output()]).toEqual([130, 'outbox-relay: interrupted\n']);
+    await admin.query('ROLLBACK');
+    expect(await companions()).toBe(0);
+  });
+
+  it.runIf(onLinux)('takes the progress away that a terminal shows', async () => {
+    const init = await blocking(() => startOnTerminal(...args));
+    await until(() => /\[[#-]{24}\] .*publication .* of \d+ statements/.test(init.output()), { what: 'a bar' });
+    init.process.stdin.write(CTRL_C);
+    expect(await init.code).toBe(130);
+    expect(init.output().endsWith('\r\x1b[Koutbox-relay: interrupted\r\n')).toBe(true);
+  });
+
+  it.runIf(onLinux)('answers a question, as does the end of the input with no', async () => {
+    const config = await configFile({
+      postgres: { url: database.url },
+      destinations: { console: { type: 'console' } },
+    });
+    for (const [typed, expected] of [
+      [CTRL_C, 130],
+      ['\x04', 1],
+      ['n\r', 1],
+    ] as const) {
+      const retry = startOnTerminal('parked', 'retry', '--all', '--config', config);
+      await until(() => retry.output().includes('Publish all parked rows? [y/N]'), { what: 'a question' });
+      retry.process.stdin.write(typed);
+      expect([typed, await retry.code]).toEqual([typed, expected]);
+    }
+  });
+});
