@@ -62,7 +62,15 @@ export async function faultOf(words: readonly string[]): Promise<string | null> 
   }
 }
 
+/** What a reader has to fill in: `--key K`. */
+const PLACEHOLDER = /^[A-Z]+$/;
+
 function silence(command: Command): void {
+  for (const option of command.options) {
+    const { parseArg } = option;
+    if (parseArg === undefined) continue;
+    option.argParser<unknown>((value, previous) => (PLACEHOLDER.test(value) ? value : parseArg(value, previous)));
+  }
   command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined }).exitOverride();
   if (command.commands.length === 0) command.action(() => undefined);
   command.commands.forEach(silence);
