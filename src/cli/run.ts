@@ -13,7 +13,7 @@ const LAST_RESORT_MS = 5_000;
  * about four times that, at no gain; much less than this is filled by new objects alone, and all of the heap is marked
  * again and again (docs/performance.md). Settable while a process runs, as Node's manual has it.
  */
-const HEAP_GROWTH_PERCENT = 80;
+const HEAP_GROWTH_PERCENT = 100;
 
 /** `outbox-relay run`: the daemon, until SIGTERM or SIGINT. */
 export function addRun(program: Command, finish: Finish): void {
