@@ -7,6 +7,7 @@ import { configOf, configOption, type ConfigOption } from './config-option.ts';
 import { confirm } from './confirm.ts';
 import { EXIT } from './exit-codes.ts';
 import { createStyle, indent, type JsonOption, print, printJson, table } from './output.ts';
+import { withProgress } from './progress.ts';
 
 interface SelectionOptions extends ConfigOption, JsonOption, ParkedSelection {}
 
@@ -122,9 +123,9 @@ async function change(what: 'retry' | 'discard', options: ChangeOptions, command
     if (agreed === null) usageError(command, 'this needs --yes where nobody can be asked');
     if (!agreed) return EXIT.failed;
   }
-  const { discardParked, retryParked, withParkedRows } = await load();
-  const act = what === 'retry' ? retryParked : discardParked;
-  const count = await withParkedRows(await configOf(options), (session, outbox) => act(session, outbox, selection));
+  const config = await configOf(options);
+  const { changeParked } = await load();
+  const count = await withProgress((report) => changeParked(config, what, selection, report));
   if (options.json) printJson({ [what === 'retry' ? 'retried' : 'discarded']: count });
   else if (what === 'retry')
     print(`${count} rows are no longer parked; a running relay publishes them in a few seconds.`);

@@ -17,6 +17,7 @@ interface MarkRow extends Omit<ParkedMark, 'position'> {
   readonly parked_at: Date;
 }
 
+const AS_OF = `to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 const MARK_COLUMNS = 'p.position, p.id, p.destination, p.key, p.code, p.reason, p.attempts, p.parked_at';
 
 /** The first parked rows of a selection in order of position. */
@@ -37,7 +38,7 @@ export async function listParked(
 /** How many rows are parked, by destination and code; at most `limit` groups. */
 export async function overviewParked(session: SqlSession, table: OutboxTable, limit: number): Promise<ParkedOverview> {
   const rows = await session.query<{ as_of: string; groups: readonly ParkedGroup[] }>('counting the parked rows', {
-    text: `SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS as_of,
+    text: `SELECT ${AS_OF} AS as_of,
         coalesce((SELECT jsonb_agg(to_jsonb(g)) FROM (
           SELECT p.destination, p.code, count(*)::int AS rows FROM ${parkedTable(table)} p
           GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ${limit}) g), '[]') AS groups`,
@@ -45,6 +46,21 @@ export async function overviewParked(session: SqlSession, table: OutboxTable, li
   const [row] = rows;
   if (row === undefined) throw new RelayError('internal', 'counting the parked rows returned nothing');
   return { asOf: row.as_of, groups: row.groups };
+}
+
+/** How many rows of a selection are parked, and when that was, by the database's clock to the microsecond. */
+export async function countParked(
+  session: SqlSession,
+  table: OutboxTable,
+  selection: ParkedSelection,
+): Promise<{ readonly rows: number; readonly asOf: string }> {
+  const { where, values } = conditions(selection);
+  const [row] = await session.query<{ rows: number; as_of: string }>('counting the parked rows', {
+    text: `SELECT count(*)::int AS rows, ${AS_OF} AS as_of FROM ${parkedTable(table)} p WHERE ${where}`,
+    values,
+  });
+  if (row === undefined) throw new RelayError('internal', 'counting the parked rows returned nothing');
+  return { rows: row.rows, asOf: row.as_of };
 }
 
 /** One parked row with its columns; null when it is not parked. */

@@ -151,6 +151,18 @@ describeWithService('postgres', 'on a database', () => {
     expect(JSON.parse(stdout)).toEqual({ ok: true, warnings: [] });
   });
 
+  it('parked retry takes any number of rows, by parts, and what it was asked for only', async () => {
+    const file = await config();
+    await outboxRelay('init', '--config', file, '--yes');
+    await admin.query(`INSERT INTO ${schema}.outbox_parked (position, id, destination, key, code, reason)
+      SELECT n, 'many', CASE WHEN n > 2500 THEN 'other' ELSE 'console' END, n, 'route_none', 'r'
+      FROM generate_series(1, 2600) n`);
+    const { stdout } = await run('parked retry --destination console --json', '--config', file);
+    expect(JSON.parse(stdout)).toEqual({ retried: 2500 });
+    const discarded = await run('parked discard --destination other --yes --json', '--config', file);
+    expect(JSON.parse(discarded.stdout)).toEqual({ discarded: 100 });
+  });
+
   const roles: string[] = [];
   afterAll(async () => {
     for (const role of roles) await admin.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
