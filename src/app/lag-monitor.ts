@@ -12,7 +12,7 @@ import { SqlSession } from '../postgres/session.ts';
 import { IN_ORDER_SETTINGS, type RowFilters } from '../postgres/unpublished-rows.ts';
 import { WaitingSince } from './waiting-since.ts';
 
-const INTERVAL_MS = 5_000;
+const LOOK_EVERY_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 4_000;
 
 /** What is looked at. */
@@ -22,6 +22,8 @@ export interface WatchedOutbox {
   readonly destinations: readonly string[];
   /** Which rows are whose. */
   readonly filters: Pick<RowFilters, 'filterSql'>;
+  /** Pause between two looks, in milliseconds. @default 5000 */
+  readonly lookEveryMs?: number;
 }
 
 /**
@@ -59,7 +61,7 @@ export class LagMonitor {
   start(): void {
     void this.#look().finally(() => {
       this.#beatAt = performance.now();
-      if (!this.#stopped) this.#timer = setTimeout(() => this.start(), INTERVAL_MS);
+      if (!this.#stopped) this.#timer = setTimeout(() => this.start(), this.#outbox.lookEveryMs ?? LOOK_EVERY_MS);
     });
   }
 
