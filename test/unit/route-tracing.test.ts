@@ -166,13 +166,20 @@ describe('a row at fault', () => {
   });
 
   it('has its span in the dead letter, too, once', () => {
-    const tracer = new Tracer();
+    let spans = 0;
+    const tracer: MessageTracer = {
+      begin: (parent) => {
+        const trace = new Tracer().begin(parent);
+        return trace && { ...trace, spanId: String(++spans).padStart(16, '0') };
+      },
+    };
     const deadLetter = { kind: 'topic', topic: 'dead' } as const;
     const router = createRouter([routeOf({ deadLetter })], table, ['kafka'], { tracer, column: null });
     const row = rowOf(table, { payload: '{}', headers: json({ traceparent: PARENT }) });
     const fault = router.route(row);
     const letter = router.deadLetter(fault, new RelayError('route_template', 'x'));
-    expect(letter?.headers).toContainEqual(['traceparent', OWN]);
+    expect(letter?.headers).toContainEqual(['traceparent', `00-${TRACE}-${'1'.padStart(16, '0')}-01`]);
+    expect(traceOf(fault)?.spanId).toBe('1'.padStart(16, '0'));
     expect(letter?.headers.filter(([name]) => name === 'traceparent')).toHaveLength(1);
   });
 

@@ -24,8 +24,6 @@ import {
 import type { DestinationSpans } from './spans.ts';
 import type { SpanBudget } from './span-budget.ts';
 
-/** The SDK keeps so many links of a span by default. */
-const MAX_LINKS = 128;
 /** Why a span ended that is neither acknowledged nor refused. */
 const UNKNOWN =
   'the session ended before the acknowledgement: the message may be stored, and is sent again in a span of its own';
@@ -155,7 +153,7 @@ export class MessageSpans implements DestinationSpans {
         kind: SpanKind.CLIENT,
         root: true,
         startTime: started.startedAt,
-        links: traces.slice(0, MAX_LINKS).map(linkTo),
+        links: traces.map(linkTo),
         attributes: {
           ...this.#common,
           ...(address === null ? {} : addressAttributes(address)),
