@@ -15,7 +15,7 @@ const CHAOS_SMOKE = 'test/integration/chaos-smoke.test.ts';
 const WITHOUT_VERSION = [
   'test/conformance/{kafka,rabbitmq}*.test.ts',
   'test/integration/{relay-kafka-trouble,relay-rabbitmq-trouble,relay-outages,relay-bad-rows,relay-payloads}.test.ts',
-  'test/integration/{bench-smoke,demo,relay-leadership,services,stream-orphan,verify-kafka,verify-rabbitmq}.test.ts',
+  'test/integration/{bench-smoke,demo,relay-leadership,services,status-page,stream-orphan,verify-kafka,verify-rabbitmq}.test.ts',
 ];
 
 interface Round {

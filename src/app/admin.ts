@@ -1,6 +1,7 @@
 import type { Endpoint } from '../admin/http.ts';
 import { pageEndpoints } from '../admin/page.ts';
 import { parkedEndpoints } from '../admin/parked.ts';
+import { tapEndpoint } from '../admin/tap.ts';
 import { probeEndpoints, type ProbeSources } from '../admin/probes.ts';
 import { type Config, redactConfig } from '../config/index.ts';
 import type { Log } from '../core/log.ts';
@@ -23,6 +24,7 @@ export function adminEndpoints({ config, telemetry, log, ...probes }: AdminParts
       config: () => redactedYaml(config),
     }),
     ...parkedEndpoints(parkedDesk(config), log),
+    tapEndpoint({ tap: telemetry.tap, mode: config.admin.tap, log }),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { request as requestHttp, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { PeerCertificate } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
@@ -13,8 +14,8 @@ export interface AdminOptions extends ConfigOption {
   readonly url?: string;
   readonly tokenFile?: string;
   readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
 }
 
 /** Where a relay answers, and what it is shown. */
@@ -26,25 +27,39 @@ export interface AdminClient {
    * @throws an error whose message says where nobody answered, or why not
    */
   get(path: string): Promise<unknown>;
+  /**
+   * Asks for a path and reads the answer line by line until it ends; empty lines, by which the relay shows that it is
+   * there, are left out.
+   *
+   * @throws as {@link get}, and when the relay falls silent
+   */
+  lines(path: string): AsyncIterable<string>;
 }
 
 const TIMEOUT_MS = 5_000;
+/** The relay sends something every five seconds. */
+const SILENCE_MS = 15_000;
 
-/** `--url`, `--token-file`, `--ca`, `--cert` and `--key`. */
+/** `--url`, `--token-file`, `--ca`, `--client-cert` and `--client-key`. */
 export function addAdminOptions(command: Command): Command {
   return command
     .option('--url <url>', 'where the relay answers (default: by admin.host and admin.port of the configuration)')
     .option('--token-file <file>', 'its token (default: admin.token, $OUTBOX_RELAY_ADMIN_TOKEN)')
     .option('--ca <file>', 'authority of its certificate (default: admin.tls.cert itself is expected)')
-    .option('--cert <file>', 'client certificate, where admin.tls.clientCa asks for one')
-    .option('--key <file>', 'key of the client certificate');
+    .option('--client-cert <file>', 'client certificate, where admin.tls.clientCa asks for one')
+    .option('--client-key <file>', 'key of the client certificate');
 }
 
 /** @throws RelayError `config_invalid` */
 export async function adminClient(options: AdminOptions): Promise<AdminClient> {
   const { url, token, tls } = await target(options);
   const headers = token === null ? {} : { authorization: `Bearer ${token}` };
-  return { origin: url.origin, get: (path) => ask(new URL(path, url), { headers, ...tls }) };
+  const sent = { headers, ...tls };
+  return {
+    origin: url.origin,
+    get: (path) => ask(new URL(path, url), sent),
+    lines: (path) => readLines(new URL(path, url), sent),
+  };
 }
 
 interface Target {
@@ -74,11 +89,11 @@ async function target(options: AdminOptions): Promise<Target> {
   };
 }
 
-function clientTls({ ca, cert, key }: AdminOptions): RequestOptions & { ca?: string } {
+function clientTls({ ca, clientCert, clientKey }: AdminOptions): RequestOptions & { ca?: string } {
   return {
     ...(ca !== undefined && { ca: readFile(ca) }),
-    ...(cert !== undefined && { cert: readFile(cert) }),
-    ...(key !== undefined && { key: readFile(key) }),
+    ...(clientCert !== undefined && { cert: readFile(clientCert) }),
+    ...(clientKey !== undefined && { key: readFile(clientKey) }),
   };
 }
 
@@ -105,14 +120,42 @@ async function ask(url: URL, options: RequestOptions): Promise<unknown> {
   let answer: IncomingMessage;
   let body: string;
   try {
-    const send = url.protocol === 'https:' ? requestHttps : requestHttp;
-    answer = await answered(send(url, { ...options, signal: AbortSignal.timeout(TIMEOUT_MS) }));
+    answer = await answered(request(url, { ...options, signal: AbortSignal.timeout(TIMEOUT_MS) }));
     body = await text(answer);
   } catch (cause) {
-    throw new Error(`no relay answers at ${url.origin}`, { cause });
+    throw unanswered(url, cause);
   }
   if (answer.statusCode === 200) return JSON.parse(body);
-  throw new Error(`the relay at ${url.origin} refuses: ${body.trim()} (HTTP status ${answer.statusCode ?? 0})`);
+  throw refused(url, answer, body);
+}
+
+async function* readLines(url: URL, options: RequestOptions): AsyncIterable<string> {
+  const silent = new AbortController();
+  const silence = setTimeout(() => silent.abort(), SILENCE_MS);
+  try {
+    const answer = await answered(request(url, { ...options, signal: silent.signal }));
+    if (answer.statusCode !== 200) throw refused(url, answer, await text(answer));
+    answer.on('data', () => silence.refresh());
+    for await (const line of createInterface({ input: answer })) if (line !== '') yield line;
+    if (!answer.complete) throw new Error(`the relay at ${url.origin} has ended`);
+  } catch (cause) {
+    throw cause instanceof Error && cause.message.startsWith('the relay') ? cause : unanswered(url, cause);
+  } finally {
+    clearTimeout(silence);
+    silent.abort();
+  }
+}
+
+function request(url: URL, options: RequestOptions): ClientRequest {
+  return (url.protocol === 'https:' ? requestHttps : requestHttp)(url, options);
+}
+
+function unanswered(url: URL, cause: unknown): Error {
+  return new Error(`no relay answers at ${url.origin}`, { cause });
+}
+
+function refused(url: URL, { statusCode }: IncomingMessage, body: string): Error {
+  return new Error(`the relay at ${url.origin} refuses: ${body.trim()} (HTTP status ${statusCode ?? 0})`);
 }
 
 function answered(request: ClientRequest): Promise<IncomingMessage> {

@@ -62,3 +62,13 @@ export function indent(text: string, blanks: number): string {
     .map((line) => `${margin}${line}`)
     .join('\n');
 }
+
+const NAMED_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** What another wrote, with every character escaped that a terminal would take for a command or a new line. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (each) => NAMED_ESCAPES[each] ?? `\\u{${(each.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}

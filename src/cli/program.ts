@@ -11,6 +11,7 @@ import { printJson } from './output.ts';
 import { addParked } from './parked.ts';
 import { addRun } from './run.ts';
 import { addStatus } from './status.ts';
+import { addTap } from './tap.ts';
 import { addVerify } from './verify.ts';
 import { packageVersion } from './version.ts';
 
@@ -19,6 +20,7 @@ const COMMANDS: readonly AddCommand[] = [
   addInit,
   addCheck,
   addStatus,
+  addTap,
   addParked,
   addVerify,
   addConfig,

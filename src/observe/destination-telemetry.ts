@@ -80,8 +80,10 @@ export class DestinationTelemetry {
 
   /** Messages that the broker has stored. */
   acknowledged(messages: readonly OutgoingMessage[]): void {
+    const { tap } = this.#reporter;
     const at = this.#reporter.now();
     const now = at + this.#reporter.databaseAheadMs;
+    if (tap.open) tap.delivered({ destination: this.#name, messages, at, databaseNow: now });
     let streamed = 0;
     for (const { row, trace } of messages) {
       const { lane, since } = row;

@@ -4,12 +4,15 @@ import type { Log, LogFields } from '../core/log.ts';
 import { Journal } from './journal.ts';
 import { LineLimiter } from './line-limiter.ts';
 import type { Metrics } from './metrics.ts';
+import { Tap } from './tap.ts';
 
-/** The three places that an event is told to, together with the clock they go by. */
+/** The places that an event is told to, together with the clock they go by. */
 export class Reporter {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly journal: Journal;
+  /** Where single messages are told, while somebody listens. */
+  readonly tap = new Tap();
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** How far the database's clock is ahead of {@link now}, in milliseconds, as far as it is known. */

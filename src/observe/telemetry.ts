@@ -15,6 +15,7 @@ import { History } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { Metrics } from './metrics.ts';
 import { Reporter } from './reporter.ts';
+import type { Tap } from './tap.ts';
 import type { Tracing } from './tracing/spans.ts';
 
 /** What is read of the destinations at each scrape. */
@@ -94,6 +95,11 @@ export class Telemetry {
   /** What was told last. */
   get journal(): Journal {
     return this.#reporter.journal;
+  }
+
+  /** Where those listen who want to see single messages. */
+  get tap(): Tap {
+    return this.#reporter.tap;
   }
 
   get #metrics(): Metrics {

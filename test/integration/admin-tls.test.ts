@@ -105,7 +105,7 @@ describe('the admin port with TLS', () => {
       file('key', own.client.key),
       file('token', `${TOKEN}\n`),
     ]);
-    const client = ['--cert', cert, '--key', key];
+    const client = ['--client-cert', cert, '--client-key', key];
     const config = await file(
       'relay.yaml',
       JSON.stringify({

@@ -73,15 +73,23 @@ describe('the command line', () => {
     expect(broken.stderr).toContain('postgres');
   });
 
-  it.each(['run', 'init', 'check', 'status', 'verify', 'parked list', 'parked show', 'parked retry', 'parked discard'])(
-    'explains %s with an example',
-    async (command) => {
-      const { code, stdout } = await outboxRelay(...command.split(' '), '--help');
-      expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`Examples?:\\n  outbox-relay ${command} `));
-      expect(stdout).toContain('--config <file>');
-    },
-  );
+  it.each([
+    'run',
+    'init',
+    'check',
+    'status',
+    'tap',
+    'verify',
+    'parked list',
+    'parked show',
+    'parked retry',
+    'parked discard',
+  ])('explains %s with an example', async (command) => {
+    const { code, stdout } = await outboxRelay(...command.split(' '), '--help');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples?:\\n  outbox-relay ${command} `));
+    expect(stdout).toContain('--config <file>');
+  });
 
   it('prints the configuration with its defaults and without its secrets', async () => {
     const config = await configFile({ postgres: { url: 'postgres://relay:hunter2@db.example/shop' } });
@@ -124,9 +132,11 @@ describe('the command line', () => {
       report = REPORT;
       const { code, stdout } = await outboxRelay('status', '--config', config);
       expect(code).toBe(0);
-      expect(stdout).toContain('outbox-relay 1.2.3  ready');
+      expect(stdout).toMatch(/^Publishing {2}outbox-relay 1\.2\.3, here 1\n/);
       expect(stdout).toContain('log, slot outbox_relay_0_1');
-      expect(stdout).toMatch(/kafka +streaming +closed +7 +2 +1 /);
+      expect(stdout).toMatch(/kafka +streaming +closed +- +12\.5 +7 +2 +1 /);
+      expect(stdout).toMatch(/here 1 \(this one\) +leads +10\.0\.0\.1/);
+      expect(stdout).toContain('to do: See why under parked rows');
       expect(JSON.parse((await outboxRelay('status', '--config', config, '--json')).stdout)).toEqual(REPORT);
     });
 
@@ -141,10 +151,11 @@ describe('the command line', () => {
         ...{ xid: '770', pid: null, gid: 'payment-17', applicationName: null, role: 'shop', database: 'shop' },
         ...{ ageSeconds: 7200, ageIsLowerBound: false },
       };
-      report = { ...REPORT, stream: { open: false, slot: null, since: null, error, waitsFor } };
+      report = statusReport({ stream: { open: false, slot: null, since: null, error, waitsFor } });
       const { stdout } = await outboxRelay('status', '--url', `http://127.0.0.1:${admin.port}`);
-      expect(stdout).toContain('lane    table');
-      expect(stdout).toContain('replication_slot_waits: the slot waits');
+      expect(stdout).toContain('lane      table');
+      expect(stdout).toContain('the slot waits (replication_slot_waits)');
+      expect(stdout).toContain('to do: End it.');
       expect(stdout).toContain(
         "waits for prepared transaction 'payment-17' (770): role shop, database shop, for 7200 s",
       );
@@ -152,10 +163,10 @@ describe('the command line', () => {
 
     it('fails for a relay that is stuck, and with --ready for one that cannot publish', async () => {
       const url = ['--url', `http://127.0.0.1:${admin.port}`];
-      report = { ...REPORT, destinations: REPORT.destinations.map((one) => ({ ...one, state: 'down' })) };
+      report = statusReport({ destinations: [destinationStatus({ state: 'down', circuit: 'open' })] });
       expect(await outboxRelay('status', ...url)).toMatchObject({ code: 0 });
       const ready = await outboxRelay('status', '--ready', ...url);
-      expect([ready.code, ready.stdout.split('\n')[0]]).toEqual([1, 'outbox-relay 1.2.3  not ready: kafka is down']);
+      expect([ready.code, ready.stdout]).toEqual([1, expect.stringContaining('is down, its rows wait in the table')]);
       report = { ...REPORT, heartbeatAgeSeconds: 600 };
       expect(await outboxRelay('status', ...url)).toMatchObject({ code: 1 });
     });

@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { companionTables, quoteTable } from '../../src/postgres/identifier.ts';
+import { secondsText } from '../../src/cli/figures.ts';
+import type { TapSample } from '../../src/observe/tap.ts';
+import { outboxRelay } from '../support/cli.ts';
 import { describeWithBrowser } from '../support/browser.ts';
 import { type RelayOutbox, relayOutbox } from '../support/relay-outbox.ts';
 import { type RelayConfig, type RelayProcess, startRelay } from '../support/relay-process.ts';
@@ -54,8 +57,21 @@ describeWithBrowser('the status page', (open) => {
     await shows(page, '#title', /^Publishing$/);
     await shows(page, '#link', /^Live$/);
     expect(await text(page, '#role')).toMatch(/^Leader since .*, running for /);
+    const tapped = outboxRelay('tap', '--url', relay.adminUrl, '--limit', '3', '--json', '--type', 'sent');
+    await until(async () => (await relay.log()).includes('the flow is tapped'), { what: 'somebody who listens' });
     await outbox.insert(3);
+    const { code, stdout } = await tapped;
+    const samples = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as TapSample);
+    expect([code, samples.map(({ key }) => key)]).toEqual([0, ['key-1', 'key-2', 'key-3']]);
+    expect(samples[0]).toMatchObject({ destination: 'out', type: 'sent', bytes: 2, lane: 'stream' });
+    expect(samples[0]).not.toHaveProperty('payload');
     await shows(page, '.figure-rate', /3 since the start/);
+    const seconds = [0, 0.0004, 0.4, 0.99, 9.96, 12.4, 59.6, 200, 3600, 7500, 86_399, 300_000];
+    const written = `import('/page/format.js').then(({ duration }) => ${JSON.stringify(seconds)}.map(duration))`;
+    expect(await page.evaluate(written)).toEqual(seconds.map(secondsText));
     await shows(page, '#destinations', /streaming[^]*closed/);
     await shows(page, '#instances', /\(this one\)[^]*leads[^]*No other instance/);
     await shows(page, '#capture', /the log \(stream\)[^]*of 1 GiB/);

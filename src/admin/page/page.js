@@ -84,7 +84,7 @@ function drawReport(told) {
   const lagAge = told.lagAgeSeconds === null ? null : told.lagAgeSeconds + reportAge();
   // what an old look told of rows and slot may no longer be so
   const sure = lagAge !== null && lagAge <= STALE_SECONDS ? told : { ...told, lag: null };
-  drawState(told, now);
+  drawState(told, now, lost);
   figures.draw(told, points, now, lagAge);
   drawDestinations(sure, points, now);
   drawCapture(sure, now);

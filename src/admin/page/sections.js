@@ -29,16 +29,18 @@ function sign(severity) {
  *
  * @param {StatusReport} report
  * @param {number} now by the relay's clock
+ * @param {boolean} lost the relay does not answer any more
  */
-export function drawState({ summary, role, roleSince, startedAt, instance, version }, now) {
+export function drawState({ summary, role, roleSince, startedAt, instance, version }, now, lost) {
   const { severity, title, reasons } = summary;
   byId('state').dataset.severity = severity;
   redraw(byId('sign'), severity, () => sign(severity));
-  setText(byId('title'), title);
+  setText(byId('title'), lost ? `Last known: ${title}` : title);
   const since = role === 'leader' || role === 'standby' ? ` since ${time(roleSince)} (${ago(roleSince, now)})` : '';
   setText(byId('role'), `${roleText(role)}${since}, running for ${ago(startedAt, now)}`);
   redraw(byId('reasons'), reasons, () => reasons.map((reason) => reasonItem(reason)));
   setText(byId('instance'), `${instance}, version ${version}`);
+  if (lost) return;
   document.title = `${severity === 'ok' ? '' : `${severityWord(severity)}: `}${title} – outbox-relay`;
   byId('icon').setAttribute('href', `page/${severity}.svg`);
 }

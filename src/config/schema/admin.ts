@@ -1,4 +1,4 @@
-import { integer, secret, section, text } from './scalars.ts';
+import { choice, integer, secret, section, text } from './scalars.ts';
 import { pem, requirePair } from './tls.ts';
 
 /** What RFC 6750 calls a b64token, long enough not to be guessed. */
@@ -53,6 +53,11 @@ export const adminSchema = section({
     .nullable()
     .describe('A file with the token, in place of `token`; read again when it may have changed.')
     .prefault(null),
+  tap: choice(['off', 'metadata', 'payload'])
+    .describe(
+      'What `outbox-relay tap` may tell of single messages, to holders of the token or on a loopback address. `metadata`: where, key, type, id, size, delay. `payload`: what they hold too, where it is asked for.',
+    )
+    .prefault('metadata'),
   tls: adminTls.nullable().describe('TLS on the admin port. Null: plain HTTP.').prefault(null),
   grpc: grpc.describe('Health checks by gRPC.').prefault({}),
 })
