@@ -21,6 +21,7 @@ const SILENT = [
   'Repeated messages',
   'Errors by code',
   'Refused rows',
+  'Shards',
   'Spans',
 ];
 

@@ -45,7 +45,7 @@ export const GLANCE: PanelRow = {
     },
     {
       title: 'Leaders',
-      description: 'One instance publishes, the others stand by. 0: nothing is published.',
+      description: 'One instance publishes, the others stand by; with shards several may. 0: nothing is published.',
       type: 'stat',
       width: 3,
       unit: 'short',

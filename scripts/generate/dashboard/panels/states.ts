@@ -1,6 +1,6 @@
 import { CIRCUIT_STATES, DESTINATION_STATES } from '../../../../src/core/status.ts';
 import { type PanelRow, words } from '../grafana.ts';
-import { max, series, stateNumber } from '../queries.ts';
+import { max, series, stateNumber, sum } from '../queries.ts';
 
 const STATE_COLOR: Readonly<Record<string, string>> = {
   down: 'red',
@@ -47,6 +47,15 @@ export const STATES: PanelRow = {
       unit: 'short',
       queries: [{ expr: max(series('leader'), 'instance'), legend: '{{instance}} {{shard}}' }],
       defaults: words({ 0: ['stands by', 'blue'], 1: ['leads', 'green'] }),
+    },
+    {
+      title: 'Shards',
+      description: 'Whether an instance leads the shard. Nothing where there is one shard.',
+      type: 'state-timeline',
+      width: 12,
+      unit: 'short',
+      queries: [{ expr: sum(series('shard_leader')), legend: 'shard {{shard}}' }],
+      defaults: words({ 0: ['nobody', 'red'], 1: ['led', 'green'] }),
     },
     {
       title: 'Stream',
