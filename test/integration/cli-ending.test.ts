@@ -3,8 +3,12 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { probeEndpoints } from '../../src/admin/probes.ts';
+import { AdminServer } from '../../src/admin/server.ts';
+import { createLogger } from '../../src/observe/logger.ts';
 import { connectAdmin } from '../support/outbox.ts';
 import { describeWithService, freshDatabase, uniqueName } from '../support/service.ts';
+import { statusReport } from '../support/status-report.ts';
 import { until } from '../support/services/until.ts';
 import { configFile } from '../support/verify-report.ts';
 
@@ -41,10 +45,32 @@ const startOnTerminal = (...args: readonly string[]): Running =>
 const CTRL_C = '\x03';
 
 describe('output that nobody reads', () => {
-  it.each(['config schema', '--help', 'completion bash'])('ends %s quietly', async (command) => {
-    const pipe = `set -o pipefail; ${NODE.map((word) => `'${word}'`).join(' ')} ${command} | true`;
+  const admin = new AdminServer(
+    { host: '127.0.0.1', port: 0 },
+    probeEndpoints({
+      metrics: { expose: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
+      status: () => statusReport({}),
+    }),
+    createLogger({ level: 'silent' }),
+  );
+
+  beforeAll(() => admin.listen());
+  afterAll(() => admin.close(1_000));
+
+  it('ends a command that would go on for ever, quietly', async () => {
+    const command = [
+      ...NODE,
+      'status',
+      '--watch',
+      '--interval',
+      '0.1',
+      '--json',
+      '--url',
+      `http://127.0.0.1:${admin.port}`,
+    ];
+    const pipe = `set -o pipefail; ${command.map((word) => `'${word}'`).join(' ')} | head -n 1 | wc -l`;
     const { code, output } = start('bash', ['-c', pipe]);
-    expect([await code, output()]).toEqual([0, '']);
+    expect([await code, output().trim()]).toEqual([0, '1']);
   });
 });
 
