@@ -12,6 +12,7 @@ import { readDestinations, readShards, statusReport } from './app/status-report.
 import { beginTracing } from './app/tracing.ts';
 import type { Config } from './config/index.ts';
 import { backoffDelay } from './core/backoff.ts';
+import type { ErrorCode } from './core/error-catalogue.ts';
 import type { RelayError } from './core/errors.ts';
 import type { Log } from './core/log.ts';
 import { pause } from './core/pause.ts';
@@ -27,6 +28,7 @@ import { Telemetry } from './observe/telemetry.ts';
 import type { Tracing } from './observe/tracing/spans.ts';
 import type { PostgresOptions } from './postgres/connection.ts';
 import { postgresError } from './postgres/error.ts';
+import { LoginGate } from './postgres/login-gate.ts';
 import { rehomeMarks } from './postgres/parked-shards.ts';
 import { KnownPrimaries } from './postgres/primary.ts';
 
@@ -44,6 +46,15 @@ const CLOSE_DEADLINE_MS = 1_000;
 /** For the spans that wait when the process ends. */
 const FLUSH_DEADLINE_MS = 2_000;
 const START_RETRY = { baseMs: 500, maxMs: 5_000 };
+/** What an operator has to mend before anything can be published. */
+const LOGIN_FAILURES: ReadonlySet<ErrorCode> = new Set([
+  'broker_authentication',
+  'broker_tls',
+  'broker_client_certificate',
+  'credentials_unusable',
+  'oauth_refused',
+]);
+
 /** The composition root of the daemon: builds the parts, starts them, and ends them in reverse order. */
 export class App {
   readonly #options: AppOptions;
@@ -71,7 +82,7 @@ export class App {
   constructor(options: AppOptions) {
     this.#options = options;
     const { config, log, version } = options;
-    this.#postgres = { ...config.postgres, admission: this.#primaries };
+    this.#postgres = { ...config.postgres, admission: this.#primaries, gate: new LoginGate() };
     this.#instance = instanceName(config.postgres.applicationName, HOLDER);
     const metrics = new Metrics({ version, node: process.version });
     if (config.capture.mode !== 'polling') metrics.set('wal_budget_bytes', {}, config.capture.walBudget);
@@ -230,10 +241,18 @@ export class App {
     });
   }
 
-  /** A login that a broker refuses before it has ever taken one is a mistake in the set-up: the process ends with it. */
+  /**
+   * A login that the only broker refuses before it has ever taken one is a mistake in the set-up: the process ends with
+   * it. Beside others it is that destination's trouble alone: a password that was revoked must not stop them at a restart.
+   */
   #sessionOpened(destination: string, failure: RelayError | null): void {
     if (failure === null) this.#connected.add(destination);
-    else if (failure.code === 'broker_authentication' && !this.#connected.has(destination)) this.#fatal.abort(failure);
+    else if (LOGIN_FAILURES.has(failure.code) && this.#connected.size === 0 && this.#hasOneDestination())
+      this.#fatal.abort(failure);
+  }
+
+  #hasOneDestination(): boolean {
+    return Object.keys(this.#options.config.destinations).length === 1;
   }
 
   #shardChanged(): void {

@@ -1,6 +1,5 @@
 import type { ServerOptions } from 'node:https';
-import { describeError, RelayError } from '../core/errors.ts';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { secureContext } from '../tls/secure-context.ts';
 
 /** The TLS of the admin port, as PEM texts. */
 export interface AdminTls {
@@ -18,15 +17,9 @@ export interface AdminTls {
  */
 export function serverTls(tls: AdminTls): ServerOptions {
   const { clientCa, ...own } = tls;
-  const material: SecureContextOptions = { ...own, ...(clientCa === undefined ? {} : { ca: clientCa }) };
-  try {
-    createSecureContext(material);
-  } catch (cause) {
-    throw new RelayError('credentials_unusable', `admin.tls: ${describeError(cause)}`, {
-      cause,
-      remedy: 'Correct admin.tls: cert and key must belong together, and passphrase to the key.',
-    });
-  }
+  const material = { ...own, ...(clientCa === undefined ? {} : { ca: clientCa }) };
+  // told here, by its name, rather than by Node
+  secureContext(material, 'admin.tls');
   return { ...material, minVersion: 'TLSv1.2', requestCert: clientCa !== undefined, rejectUnauthorized: false };
 }
 

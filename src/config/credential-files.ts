@@ -33,6 +33,24 @@ export function withTlsFiles<T extends object>(
   return { ...options, tls };
 }
 
+/** {@link withTlsFiles} for a destination, the token endpoint of its login included. */
+export function withDestinationFiles<T extends object>(
+  destination: T,
+  path: OptionPath,
+  readFile: Surroundings['readFile'],
+  problems: Problems,
+): T {
+  const resolved = withTlsFiles(destination, path, readFile, problems);
+  if (!hasOAuth(resolved)) return resolved;
+  const oauth = withTlsFiles(resolved.sasl.oauth, [...path, 'sasl', 'oauth'], readFile, problems);
+  return { ...resolved, sasl: { ...resolved.sasl, oauth } };
+}
+
+function hasOAuth(options: object): options is { readonly sasl: { readonly oauth: object } } {
+  if (!('sasl' in options) || typeof options.sasl !== 'object' || options.sasl === null) return false;
+  return 'oauth' in options.sasl && typeof options.sasl.oauth === 'object' && options.sasl.oauth !== null;
+}
+
 type MaterialTexts = Readonly<Partial<Record<(typeof MATERIAL)[number], string | undefined>>>;
 
 function hasTls(options: object): options is { readonly tls: MaterialTexts } {

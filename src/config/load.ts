@@ -17,7 +17,7 @@ import { postgresSchema } from './schema/postgres.ts';
 import { routeSchema, type RouteSettings } from './schema/routes.ts';
 import { tableSchema } from './schema/table.ts';
 import { substituteTree, systemCode, type Surroundings } from './substitute.ts';
-import { withTlsFiles, withTokenFile } from './credential-files.ts';
+import { withDestinationFiles, withTlsFiles, withTokenFile } from './credential-files.ts';
 import { withRenewal } from './renewal.ts';
 import { configWarnings } from './warnings.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
@@ -118,7 +118,7 @@ function resolve(
 ) {
   const destinations = Object.entries<Settings['destinations'][string] | undefined>(settings.destinations).map(
     ([name, destination]) =>
-      [name, destination && withTlsFiles(destination, ['destinations', name], readFile, problems)] as const,
+      [name, destination && withDestinationFiles(destination, ['destinations', name], readFile, problems)] as const,
   );
   const given = settings.routes.length > 0 ? settings.routes : impliedRoutes(types, problems);
   const routes = resolveRoutes(given, { destinations: types, columns: settings.table?.columns ?? null }, problems);

@@ -1,7 +1,7 @@
 import type { Config } from './schema/config.ts';
 
 const REDACTED = '[redacted]';
-const SECRETS: ReadonlySet<string> = new Set(['password', 'passphrase', 'token']);
+const SECRETS: ReadonlySet<string> = new Set(['password', 'passphrase', 'token', 'clientSecret']);
 const CERTIFICATES: ReadonlySet<string> = new Set(['ca', 'cert', 'clientCa']);
 
 /** The configuration for printing: without passwords and keys; certificates by their size only. */

@@ -49,8 +49,13 @@ export const ERROR_CATALOGUE = {
   ),
   postgres_tls: entry(
     'configuration',
-    'The TLS connection to Postgres cannot be set up: the server offers none, or its certificate is not trusted.',
+    'The relay refuses the server: Postgres offers no TLS, or its certificate is not trusted, is for another host, has expired or is not valid yet.',
     'Check postgres.tls: mode, ca, and the name in the certificate.',
+  ),
+  postgres_client_certificate: entry(
+    'configuration',
+    "Postgres refuses the relay's certificate: it is missing, has expired, was revoked, or is of an unknown authority.",
+    'Check postgres.tls: cert and key; files are read again with the next attempt.',
   ),
   postgres_query_failed: entry(
     'transient',
@@ -228,8 +233,28 @@ export const ERROR_CATALOGUE = {
   ),
   broker_authentication: entry(
     'configuration',
-    'The broker refused the login, the certificate or the virtual host.',
-    'Check user, password, virtual host and TLS settings of the destination.',
+    'The broker refused the login (user, password or token) or the virtual host.',
+    'Check user, password and virtual host of the destination; files are read again with the next attempt.',
+  ),
+  broker_tls: entry(
+    'configuration',
+    'The relay refuses the broker: its certificate is not trusted, is for another host, has expired or is not valid yet, or it speaks no TLS.',
+    'Check tls of the destination: mode, ca, servername.',
+  ),
+  broker_client_certificate: entry(
+    'configuration',
+    "The broker refuses the relay's certificate: it is missing, has expired, was revoked, or is of an unknown authority.",
+    'Check tls of the destination: cert and key; files are read again with the next attempt.',
+  ),
+  oauth_unavailable: entry(
+    'transient',
+    'The token endpoint of a destination with SASL OAUTHBEARER cannot be reached, or answered with an error of its own.',
+    'Nothing, unless it goes on: look at the endpoint that the message names. Connections with a token go on meanwhile.',
+  ),
+  oauth_refused: entry(
+    'configuration',
+    'The token endpoint refuses the client, or gives no token.',
+    'Check sasl.oauth: tokenUrl, clientId, clientSecret, scope, audience; files are read again with the next attempt.',
   ),
   broker_authorization: entry(
     'configuration',

@@ -2,13 +2,25 @@ import { describeError, RelayError } from '../core/errors.ts';
 
 const SECRET_NAME = /pass(word|wd|phrase)|secret|token|credential|authorization|private_?key/i;
 const URL_PASSWORD = /\b([a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s/]*@/gi;
-const ASSIGNED_SECRET = /\b(password|passwd|secret|token)=("[^"]*"|'[^']*'|[^\s&]+)/gi;
+const ASSIGNED_SECRET = /\b(password|passwd|passphrase|secret|token)=("[^"]*"|'[^']*'|[^\s&]+)/gi;
+const AUTHORIZATION = /\b(bearer|basic) +[a-z0-9._~+/-]+=*/gi;
+/** In JSON, whole or quoted once more. */
+const JSON_SECRET = /(\\?"[a-z_]*(?:password|passphrase|secret|token)\\?" *: *)\\?"(?:[^"\\]|\\.)*"/gi;
 const HIDDEN = '***';
 const MAX_DEPTH = 6;
 
-/** Takes passwords out of a text: in URLs, and where they are assigned (`password=..`). */
+/** Takes secrets out of a text: in URLs, in headers, and where they are assigned (`password=..`, `"token":".."`). */
 export function redactText(text: string): string {
-  return text.replace(URL_PASSWORD, `$1:${HIDDEN}@`).replace(ASSIGNED_SECRET, `$1=${HIDDEN}`);
+  return text
+    .replace(URL_PASSWORD, `$1:${HIDDEN}@`)
+    .replace(ASSIGNED_SECRET, `$1=${HIDDEN}`)
+    .replace(AUTHORIZATION, (whole, scheme: string) => (isWord(whole) ? whole : `${scheme} ${HIDDEN}`))
+    .replace(JSON_SECRET, `$1"${HIDDEN}"`);
+}
+
+/** `basic authentication`, `bearer token`: a scheme and a word, no credentials. */
+function isWord(text: string): boolean {
+  return /^\w+ +[a-z]{1,14}$/.test(text);
 }
 
 /**

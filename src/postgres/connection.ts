@@ -2,24 +2,25 @@ import type { Socket } from 'node:net';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { RelayError } from '../core/errors.ts';
+import { current, type Renewable } from '../core/renewal.ts';
 import type { TlsOptions } from '../core/tls.ts';
+import { secureContext } from '../tls/secure-context.ts';
 import { postgresError } from './error.ts';
+import type { LoginGate, PostgresCredentials } from './login-gate.ts';
 import { identifyPrimary, type Admission, type PrimaryIdentity } from './primary.ts';
 
 /** Where and how to connect: the `postgres` part of the configuration, resolved. */
-export interface PostgresOptions {
+export interface PostgresOptions extends PostgresCredentials, Renewable<PostgresCredentials> {
   /** Tried in order; the first that is a writable primary is taken. A host that begins with `/` is a socket's folder. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
   readonly database: string;
-  readonly user: string;
-  readonly password: string | null;
-  /** Null: no TLS. */
-  readonly tls: TlsOptions | null;
   /** For each host: name resolution, TCP, TLS, login and the look whether it is the primary. */
   readonly connectTimeoutMs: number;
   readonly applicationName: string;
   /** Which primaries will do. @default any */
   readonly admission?: Admission;
+  /** Holds SQL sessions back after a refused login. Walsenders wait by themselves. @default nothing does */
+  readonly gate?: LoginGate;
 }
 
 type Host = PostgresOptions['hosts'][number];
@@ -90,13 +91,23 @@ const places = new WeakMap<pg.Client, SessionPlace>();
  * @param signal ends the attempt
  * @throws RelayError `postgres_unreachable`, `postgres_authentication`, `postgres_tls`, `postgres_not_primary`, ...
  */
-export function connectSql(
+export async function connectSql(
   options: PostgresOptions,
   role: string,
   settings: Readonly<Record<string, string>> = {},
   signal?: AbortSignal,
 ): Promise<pg.Client> {
-  return connectPrimary(options, role, { options: startupOptions({ ...SESSION, ...settings }) }, signal);
+  const now = current(options);
+  now.gate?.pass(now);
+  try {
+    const extra = { options: startupOptions({ ...SESSION, ...settings }) };
+    const client = await connectPrimary(now, role, extra, signal);
+    now.gate?.accepted();
+    return client;
+  } catch (error) {
+    if (error instanceof RelayError) now.gate?.failed(now, error);
+    throw error;
+  }
 }
 
 /**
@@ -105,12 +116,17 @@ export function connectSql(
  *
  * @throws RelayError as {@link connectSql}; `postgres_permission` where the role may not replicate
  */
-export function connectReplication(options: PostgresOptions, role: string, signal?: AbortSignal): Promise<pg.Client> {
+export async function connectReplication(
+  options: PostgresOptions,
+  role: string,
+  signal?: AbortSignal,
+): Promise<pg.Client> {
+  const now = current(options);
   const extra = { options: startupOptions({ ...SESSION, ...REPLICATION }), replication: 'database' };
-  const { admission } = options;
-  if (admission === undefined) return connectPrimary(options, role, extra, signal);
+  const { admission } = now;
+  if (admission === undefined) return connectPrimary(now, role, extra, signal);
   const refusing = { refusal: (server: PrimaryIdentity) => admission.refusal(server), nowhere: () => undefined };
-  return connectPrimary({ ...options, admission: refusing }, role, extra, signal);
+  return connectPrimary({ ...now, admission: refusing }, role, extra, signal);
 }
 
 /**
@@ -209,9 +225,10 @@ function requirePassword(options: PostgresOptions): string {
 }
 
 function tlsConfig(tls: TlsOptions, host: string): ConnectionOptions {
-  const { checkHostname, servername, ...rest } = tls;
+  const { checkHostname, servername, rejectUnauthorized } = tls;
   return {
-    ...rest,
+    secureContext: secureContext(tls, 'postgres.tls'),
+    rejectUnauthorized,
     ...(servername === undefined ? {} : { servername }),
     checkServerIdentity: (_, certificate) =>
       checkHostname ? checkServerIdentity(servername ?? host, certificate) : undefined,

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../core/error-catalogue.ts';
 import { RelayError } from '../core/errors.ts';
+import { tlsFault } from '../tls/fault.ts';
 
 const BY_STATE: Readonly<Record<string, ErrorCode>> = {
   '25006': 'postgres_not_primary', // read_only_sql_transaction
@@ -19,6 +20,16 @@ const BY_STATE: Readonly<Record<string, ErrorCode>> = {
   '57P05': 'postgres_unreachable', // idle_session_timeout
 };
 
+/** Where the state tells more than its code. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  // invalid_password
+  '28P01':
+    'Postgres refuses the password: correct postgres.password. A file that it comes from (${file:/...}) is read again with the next attempt.',
+  // invalid_authorization_specification
+  '28000':
+    'Give the role a line in pg_hba.conf for this host, with or without TLS as the relay connects; where that line asks for a certificate, set postgres.tls.cert and postgres.tls.key. The role must exist and have LOGIN.',
+};
+
 const BY_STATE_CLASS: Readonly<Record<string, ErrorCode>> = {
   '08': 'postgres_unreachable',
   '28': 'postgres_authentication',
@@ -27,10 +38,6 @@ const BY_STATE_CLASS: Readonly<Record<string, ErrorCode>> = {
 /** errno and resolver codes of a connection that is not to be had, or was lost. */
 const UNREACHABLE =
   /^(E(CONNREFUSED|CONNRESET|CONNABORTED|PIPE|TIMEDOUT|HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|NOTFOUND|AI_AGAIN|NOENT|ACCES|ADDRNOTAVAIL)|ERR_SOCKET_CLOSED|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END)$/;
-
-/** Node's and OpenSSL's codes of a handshake that fails or a certificate that is not trusted. */
-const TLS =
-  /^(ERR_(SSL|TLS|OSSL)_.*|CERT_.*|UNABLE_TO_.*|(DEPTH_ZERO_)?SELF_SIGNED_CERT.*|DEPTH_ZERO_.*|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)$/;
 
 /** What `pg` itself says without any code, at the version that package-lock.json pins. */
 const BY_TEXT: readonly (readonly [RegExp, ErrorCode])[] = [
@@ -59,11 +66,24 @@ export function postgresError(error: unknown, doing: string): RelayError {
   if (error instanceof RelayError) return error;
   const state = sqlState(error);
   const text = error instanceof Error ? firstText(error) : String(error);
-  return new RelayError(
-    state === null ? classifyClientError(error) : classifyState(state),
-    `${doing}: ${text}${state === null ? '' : ` (SQLSTATE ${state})`}`,
-    { cause: error },
+  if (state !== null) {
+    const remedy = REMEDIES[state];
+    return new RelayError(classifyState(state), `${doing}: ${text} (SQLSTATE ${state})`, {
+      cause: error,
+      ...(remedy !== undefined && { remedy }),
+    });
+  }
+  return (
+    tlsError(error, `${doing}: ${text}`) ??
+    new RelayError(classifyClientError(error), `${doing}: ${text}`, { cause: error })
   );
+}
+
+function tlsError(error: unknown, message: string): RelayError | null {
+  const fault = tlsFault(error instanceof Error ? codeOf(firstError(error)) : undefined, 'postgres.tls');
+  if (fault === null) return null;
+  const code = fault.kind === 'client-certificate' ? 'postgres_client_certificate' : 'postgres_tls';
+  return new RelayError(code, message, { cause: error, remedy: fault.remedy });
 }
 
 function classifyState(state: string): ErrorCode {
@@ -74,16 +94,18 @@ function classifyClientError(error: unknown): ErrorCode {
   if (!(error instanceof Error)) return 'postgres_query_failed';
   const code = codeOf(error);
   if (code !== undefined && UNREACHABLE.test(code)) return 'postgres_unreachable';
-  if (code !== undefined && TLS.test(code)) return 'postgres_tls';
-  // Node's happy-eyeballs connect: one error an address, the text empty.
   if (error instanceof AggregateError && error.errors.length > 0) return classifyClientError(error.errors[0]);
   return BY_TEXT.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'postgres_query_failed';
 }
 
 function firstText(error: Error): string {
-  if (error.message !== '') return error.message;
+  return error.message || firstError(error).message || error.name;
+}
+
+/** Of Node's happy-eyeballs connect, which gives one error an address. */
+function firstError(error: Error): Error {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
-  return first instanceof Error ? first.message : error.name;
+  return first instanceof Error ? first : error;
 }
 
 function codeOf(error: Error): string | undefined {

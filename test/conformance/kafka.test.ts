@@ -24,7 +24,7 @@ const missing = 'missing' in service;
 const proxy = await TcpProxy.start();
 const kafka: StartedKafka | null = missing
   ? null
-  : await startKafka({ listeners: ['plaintext', 'tls', 'sasl', 'sasl-tls'], advertised: [proxy.address] });
+  : await startKafka({ listeners: ['plaintext', 'sasl'], advertised: [proxy.address] });
 const [host = '', port = ''] = kafka?.addresses.plaintext[0]?.split(':') ?? [];
 proxy.target = { host, port: Number(port) };
 
@@ -88,9 +88,6 @@ async function withSession(
     await session.close(1_000);
   }
 }
-
-const open = (more: Partial<KafkaOptions>) =>
-  createKafkaPublisher(options(more)).open(new PublisherRecorder(), AbortSignal.timeout(20_000));
 
 describe.skipIf(missing).each(['direct', 'platformatic', 'kafkajs'] as const)('Kafka by %s', (driver) => {
   afterEach(() => proxy.heal());
@@ -238,36 +235,6 @@ describe.skipIf(missing).each(['direct', 'platformatic', 'kafkajs'] as const)('K
         if (driver !== 'kafkajs') expect(stored).toHaveLength(900);
       }),
     );
-  });
-
-  describe('security', () => {
-    test.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('SASL %s over TLS', async (mechanism) => {
-      const secured = {
-        brokers: [...broker().addresses['sasl-tls']],
-        tls: { rejectUnauthorized: true, checkHostname: true, ca: broker().certificates.ca },
-        sasl: { mechanism, ...broker().credentials },
-      };
-      await withSession({ driver, ...secured }, async (session, recorder) => {
-        const target = await newTopic();
-        session.enqueue([outgoing(target)]);
-        await recorder.ackedCount(1);
-      });
-      const wrong = { ...secured.sasl, password: 'not the password' };
-      await expect(open({ driver, ...secured, sasl: wrong })).rejects.toMatchObject({ code: 'broker_authentication' });
-      await expect(open({ driver, ...secured, sasl: wrong })).rejects.not.toThrow(/not the password/);
-    });
-
-    test('a client certificate, and one authority that is not trusted', async () => {
-      const { ca, client } = broker().certificates;
-      const tls = { rejectUnauthorized: true, checkHostname: true, ca, ...client };
-      const brokers = [...broker().addresses.tls];
-      await withSession({ driver, brokers, tls }, async (session, recorder) => {
-        session.enqueue([outgoing(await newTopic())]);
-        await recorder.ackedCount(1);
-      });
-      const untrusted = open({ driver, brokers, tls: { rejectUnauthorized: true, checkHostname: true } });
-      await expect(untrusted).rejects.toMatchObject({ code: 'broker_authentication' });
-    });
   });
 
   test('check tells what is there and what is not', async () => {

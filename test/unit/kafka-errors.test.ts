@@ -59,7 +59,7 @@ describe('what an error means', () => {
     [
       'platformatic: untrusted certificate',
       new NetworkError('failed', { cause: systemError('SELF_SIGNED_CERT_IN_CHAIN') }),
-      'broker_authentication',
+      'broker_tls',
       false,
     ],
     ['platformatic: too large', produceError([{ index: 0, errorCode: 10 }]), 'message_too_large', false],
@@ -92,7 +92,7 @@ describe('what an error means', () => {
     ['kafkajs: too large', protocol(10, 'MESSAGE_TOO_LARGE'), 'message_too_large', false],
     ['kafkajs: no leader', exceeded(protocol(5, 'LEADER_NOT_AVAILABLE')), 'broker_unavailable', false],
     ['kafkajs: wrong password', namedError('KafkaJSSASLAuthenticationError'), 'broker_authentication', false],
-    ['kafkajs: wrong host name', connectionError('ERR_TLS_CERT_ALTNAME_INVALID'), 'broker_authentication', false],
+    ['kafkajs: wrong host name', connectionError('ERR_TLS_CERT_ALTNAME_INVALID'), 'broker_tls', false],
   ];
 
   test.each(cases)('%s', (_, error, code, repeat) => {

@@ -15,9 +15,10 @@ describe('errors of RabbitMQ', () => {
     ['broker_timeout', new Error('connect ETIMEDOUT')],
     ['broker_authentication', new Error('Handshake terminated by server: 403 (ACCESS-REFUSED)')],
     ['broker_authentication', new Error('Expected ConnectionOpenOk; got <ConnectionClose channel:0>')],
-    ['broker_authentication', reply('SELF_SIGNED_CERT_IN_CHAIN')],
-    ['broker_authentication', reply('ERR_TLS_CERT_ALTNAME_INVALID')],
-    ['broker_authentication', reply('ERR_SSL_WRONG_VERSION_NUMBER')],
+    ['broker_tls', reply('SELF_SIGNED_CERT_IN_CHAIN')],
+    ['broker_tls', reply('ERR_TLS_CERT_ALTNAME_INVALID')],
+    ['broker_tls', reply('ERR_SSL_WRONG_VERSION_NUMBER')],
+    ['broker_client_certificate', reply('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')],
     ['broker_unreachable', new Error('Socket closed abruptly during opening handshake')],
   ] as const)('are %s while connecting: %s', (code, error) => {
     expect(rabbitmqError(error, 'connect', 'connecting').code).toBe(code);

@@ -1,5 +1,6 @@
 import { describeError, RelayError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/error-catalogue.ts';
+import { brokerTlsError } from '../tls.ts';
 
 /** What went wrong at the broker or on the way to it, in the relay's terms. */
 export interface KafkaTrouble {
@@ -55,11 +56,18 @@ export class UnreadableAnswer extends Error {
   override readonly name = 'UnreadableAnswer';
 }
 
-/** What Node says when the certificate, or the handshake, is not in order. */
-const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
-
 /** What Node says when a connection cannot be made or breaks. */
 const NETWORK_CODE = /^(ECONN|EHOST|ENET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EADDRNOTAVAIL|PLT_KFK_NETWORK)/;
+
+/** Of what a login needs and the relay itself looks up. */
+const CREDENTIAL_CODES: ReadonlySet<ErrorCode> = new Set([
+  'credentials_unusable',
+  'oauth_unavailable',
+  'oauth_refused',
+  'broker_authentication',
+  'broker_tls',
+  'broker_client_certificate',
+]);
 
 /** What the two clients throw, of which only these parts are looked at. */
 interface ErrorShape {
@@ -87,6 +95,11 @@ export function troubleOf(thrown: unknown, doing: string): KafkaTrouble {
     repeat,
     brokerCode,
   });
+  const unproven = shapes.find(isOfCredentials);
+  if (unproven !== undefined) return { error: unproven, repeat: unproven.retryable, brokerCode: null };
+  const message = `${doing}: ${describeFirst(thrown, shapes)}`;
+  const insecure = shapes.map(({ code }) => brokerTlsError(code, message, thrown)).find((error) => error !== null);
+  if (insecure !== undefined) return { error: insecure, repeat: false, brokerCode: null };
   if (shapes.some(isAuthentication)) return trouble('broker_authentication', false);
   if (shapes.some(isTimeout)) return trouble('broker_timeout', true);
   if (shapes.some(isNetwork)) return trouble('broker_unreachable', true);
@@ -143,9 +156,14 @@ function isRecordDetail(shape: ErrorShape): boolean {
   return typeof shape.path === 'string' && shape.path.includes('/record_errors/');
 }
 
+/** Thrown by us before anything was sent, and passed on by the libraries as a cause. */
+function isOfCredentials(shape: ErrorShape): shape is RelayError {
+  return shape instanceof RelayError && CREDENTIAL_CODES.has(shape.code);
+}
+
 function isAuthentication(shape: ErrorShape): boolean {
   if (shape.name === 'KafkaJSSASLAuthenticationError') return true;
-  return typeof shape.code === 'string' && (shape.code === 'PLT_KFK_AUTHENTICATION' || TLS_CODE.test(shape.code));
+  return shape.code === 'PLT_KFK_AUTHENTICATION';
 }
 
 /** platformatic gives its time-outs the code of a network error: the class tells them apart. */

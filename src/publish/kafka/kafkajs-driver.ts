@@ -1,10 +1,13 @@
 import type * as Kafkajs from 'kafkajs';
 import type { Admin, Kafka, Message, Producer, TopicMessages } from 'kafkajs';
 import { RelayError } from '../../core/errors.ts';
+import { current } from '../../core/renewal.ts';
 import type { Batch } from './batch.ts';
 import { partitionName, shareName, type KafkaDriver, type SendFailure, type TopicDescription } from './driver.ts';
 import { troubleOf } from './errors.ts';
-import type { KafkaOptions, KafkaSasl } from './options.ts';
+import { kafkajsSasl } from './kafkajs-sasl.ts';
+import { bearerTokens } from './oauth-tokens.ts';
+import type { KafkaOptions } from './options.ts';
 import { recordsOf, type KafkaRecord } from './record.ts';
 import { tlsOptions } from '../tls.ts';
 
@@ -26,7 +29,9 @@ export class KafkajsDriver implements KafkaDriver {
   #producer: Promise<Producer> | null = null;
   #admin: Promise<Admin> | null = null;
 
-  constructor(library: Library, options: KafkaOptions) {
+  /** @throws RelayError `credentials_unusable` */
+  constructor(library: Library, given: KafkaOptions) {
+    const options = current(given);
     if (options.compression !== 'none' && options.compression !== 'gzip')
       throw new RelayError(
         'config_invalid',
@@ -46,7 +51,7 @@ export class KafkajsDriver implements KafkaDriver {
       retry: RETRY,
       logLevel: library.logLevel.NOTHING,
       ...(options.tls === null ? {} : { ssl: tlsOptions(options.tls) }),
-      ...(options.sasl === null ? {} : { sasl: saslOptions(options.sasl) }),
+      ...kafkajsSasl(options, options.bearerToken ?? bearerTokens(given)),
     });
   }
 
@@ -160,19 +165,4 @@ function toMessage({ partition, key, value, headers, timestamp }: KafkaRecord): 
     named[name] = before === undefined ? content : [...(Array.isArray(before) ? before : [before]), content];
   }
   return { partition, key, value, headers: named, timestamp: timestamp.toString() };
-}
-
-function saslOptions({
-  mechanism,
-  username,
-  password,
-}: KafkaSasl): NonNullable<ConstructorParameters<Library['Kafka']>[0]['sasl']> {
-  switch (mechanism) {
-    case 'PLAIN':
-      return { mechanism: 'plain', username, password };
-    case 'SCRAM-SHA-256':
-      return { mechanism: 'scram-sha-256', username, password };
-    case 'SCRAM-SHA-512':
-      return { mechanism: 'scram-sha-512', username, password };
-  }
 }

@@ -1,17 +1,19 @@
 import { isIP } from 'node:net';
 import type { BaseOptions } from '@platformatic/kafka';
+import { current } from '../../core/renewal.ts';
 import { tlsOptions } from '../tls.ts';
+import { refusedToken } from './oauth-exchange.ts';
+import { bearerTokens } from './oauth-tokens.ts';
 import type { KafkaOptions } from './options.ts';
 
-/** How `@platformatic/kafka` reaches the cluster, as producer or otherwise. A new object each time: the library writes into it. */
-export function connectionOptions({
-  brokers,
-  clientId,
-  tls,
-  sasl,
-  requestTimeoutMs,
-  connectTimeoutMs,
-}: KafkaOptions): BaseOptions {
+/**
+ * How `@platformatic/kafka` reaches the cluster, as producer or otherwise, with the credentials of this moment. A new
+ * object each time: the library writes into it.
+ *
+ * @throws RelayError `credentials_unusable`
+ */
+export function connectionOptions(options: KafkaOptions): BaseOptions {
+  const { brokers, clientId, tls, requestTimeoutMs, connectTimeoutMs } = current(options);
   return {
     clientId,
     bootstrapBrokers: [...brokers],
@@ -19,7 +21,29 @@ export function connectionOptions({
     requestTimeout: requestTimeoutMs,
     autocreateTopics: false,
     ...(tls === null ? {} : { tls: tlsOptions(tls), tlsServerName: tls.servername ?? brokers.every(isNamed) }),
-    ...(sasl === null ? {} : { sasl: { ...sasl } }),
+    ...saslOptions(options),
+  };
+}
+
+/** The library asks for user, password and token at each login: also when a broker wants one again on the same connection. */
+function saslOptions(options: KafkaOptions): Pick<BaseOptions, 'sasl'> {
+  const { sasl } = options;
+  if (sasl === null) return {};
+  if (sasl.mechanism !== 'OAUTHBEARER') {
+    const login = (field: 'username' | 'password') => () => {
+      const latest = current(options).sasl ?? sasl;
+      return latest.mechanism === 'OAUTHBEARER' ? sasl[field] : latest[field];
+    };
+    return { sasl: { mechanism: sasl.mechanism, username: login('username'), password: login('password') } };
+  }
+  return {
+    sasl: {
+      mechanism: sasl.mechanism,
+      token: options.bearerToken ?? bearerTokens(options),
+      oauthBearerExtensions: { ...sasl.extensions },
+      // the library does not look at the answer by itself
+      authBytesValidator: (answer, callback) => callback(refusedToken(answer), answer),
+    },
   };
 }
 

@@ -46,8 +46,8 @@ export class PlatformaticDriver implements KafkaDriver {
 
   async send(batch: Batch): Promise<SendFailure | null> {
     const { shares } = batch;
-    const producer = this.#current();
     try {
+      const producer = this.#current();
       if (this.#leadersInDoubt) {
         // the library would ask the dead leader again until its metadata are too old
         const topics = [...new Set(shares.map(({ topic }) => topic))];

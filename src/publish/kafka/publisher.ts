@@ -4,15 +4,18 @@ import type { Publisher } from '../../core/publisher.ts';
 import { checkKafka } from './check.ts';
 import type { KafkaDriver } from './driver.ts';
 import { COORDINATOR_LOAD_IN_PROGRESS, troubleOf } from './errors.ts';
+import { bearerTokens } from './oauth-tokens.ts';
 import type { KafkaOptions } from './options.ts';
 import { KafkaSession } from './session.ts';
+import { tlsRefusal } from './tls-probe.ts';
 import { within } from '../within.ts';
 
 const LOADING_ATTEMPTS = 40;
 const LOADING_INTERVAL_MS = 50;
 
 /** Publishes to a Kafka cluster. The client library is loaded with the first session, unless {@link loadKafkaDriver} has been called. */
-export function createKafkaPublisher(options: KafkaOptions): Publisher {
+export function createKafkaPublisher(given: KafkaOptions): Publisher {
+  const options = given.sasl?.mechanism === 'OAUTHBEARER' ? { ...given, bearerToken: bearerTokens(given) } : given;
   return {
     async open(listener, signal) {
       const driver = await openDriver(options);
@@ -77,7 +80,9 @@ async function connect(driver: KafkaDriver, options: KafkaOptions, signal: Abort
       throw new RelayError('broker_timeout', 'connecting to Kafka: no answer');
     });
   } catch (error) {
-    throw error instanceof RelayError ? error : troubleOf(error, 'connecting to Kafka').error;
+    const told = error instanceof RelayError ? error : troubleOf(error, 'connecting to Kafka').error;
+    if (told.code !== 'broker_unreachable' || signal.aborted) throw told;
+    throw (await tlsRefusal(options)) ?? told;
   } finally {
     aborted.forget();
   }

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { Channel, ChannelModel, ConfirmChannel, Options } from 'amqplib';
 import { RelayError } from '../../core/errors.ts';
+import { current } from '../../core/renewal.ts';
 import { withDeadline } from './deadline.ts';
 import { givenUp, rabbitmqError } from './errors.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -134,8 +135,9 @@ export class Connection {
  *
  * @throws RelayError of the last host tried
  */
-export async function connect(options: RabbitmqOptions, signal: AbortSignal): Promise<Connection> {
+export async function connect(given: RabbitmqOptions, signal: AbortSignal): Promise<Connection> {
   const { connect: connectAmqp } = await import('amqplib');
+  const options = current(given);
   let failure: RelayError | null = null;
   for (const { host, port } of options.hosts) {
     if (signal.aborted) throw givenUp();

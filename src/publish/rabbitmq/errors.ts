@@ -1,5 +1,6 @@
 import { describeError, RelayError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/error-catalogue.ts';
+import { brokerTlsError } from '../tls.ts';
 
 /** What was being done when it failed: the same code means different things on a connection and at a publish. */
 export type Doing = 'connect' | 'publish' | 'examine';
@@ -12,8 +13,11 @@ export type Doing = 'connect' | 'publish' | 'examine';
  */
 export function rabbitmqError(error: unknown, doing: Doing, what: string): RelayError {
   if (error instanceof RelayError) return error;
+  const message = `${what}: ${describeError(error)}`;
+  const insecure = brokerTlsError(codeOf(error), message, error);
+  if (insecure !== null) return insecure;
   const code = doing === 'connect' ? codeOfConnect(error) : codeOfReply(error, doing);
-  return new RelayError(code, `${what}: ${describeError(error)}`, { cause: error });
+  return new RelayError(code, message, { cause: error });
 }
 
 /** The relay no longer wants the connection that is being made. */
@@ -79,13 +83,12 @@ function codeOfReply(error: unknown, doing: Doing): ErrorCode {
     case 541:
       return 'broker_unavailable';
     default:
-      return isTlsCode(code) ? 'broker_authentication' : 'broker_unreachable';
+      return 'broker_unreachable';
   }
 }
 
 function codeOfConnect(error: unknown): ErrorCode {
   const code = codeOf(error);
-  if (isTlsCode(code)) return 'broker_authentication';
   if (code !== undefined) return 'broker_unreachable';
   const text = describeError(error);
   if (text.includes('ETIMEDOUT')) return 'broker_timeout';
@@ -94,9 +97,4 @@ function codeOfConnect(error: unknown): ErrorCode {
   }
   if (text.includes('No channels left')) return 'broker_setup';
   return 'broker_unreachable';
-}
-
-/** OpenSSL's and Node's codes of a handshake that failed for what the certificates or protocols are. */
-function isTlsCode(code: unknown): boolean {
-  return typeof code === 'string' && (/^ERR_(SSL|TLS)_/.test(code) || /CERT|CRL_|_SIGNATURE|UNABLE_TO_/.test(code));
 }

@@ -1,6 +1,6 @@
-import { request as requestHttp } from 'node:http';
-import { request as requestHttps, type RequestOptions } from 'node:https';
 import { describeError, RelayError } from '../../core/errors.ts';
+import { current } from '../../core/renewal.ts';
+import { fetchText } from '../http.ts';
 import type { RabbitmqOptions } from './options.ts';
 import type { Binding, QueueSetup } from './queue-safety.ts';
 import { tlsOptions } from '../tls.ts';
@@ -62,7 +62,8 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-async function get(options: RabbitmqOptions, managementUrl: string, path: string): Promise<unknown> {
+async function get(given: RabbitmqOptions, managementUrl: string, path: string): Promise<unknown> {
+  const options = current(given);
   const url = new URL(managementUrl);
   const login =
     url.username === '' ? `${options.user}:${options.password}` : decodeURIComponent(`${url.username}:${url.password}`);
@@ -71,6 +72,7 @@ async function get(options: RabbitmqOptions, managementUrl: string, path: string
     const answer = await fetchText(new URL(url.pathname.replace(/\/$/, '') + path, url.origin), {
       headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` },
       signal: AbortSignal.timeout(TIMEOUT),
+      maxBytes: MAX_BYTES,
       ...(options.tls !== null && url.protocol === 'https:' && tlsOptions(options.tls)),
     });
     if (answer.status === 401 || answer.status === 403) {
@@ -84,23 +86,4 @@ async function get(options: RabbitmqOptions, managementUrl: string, path: string
     if (error instanceof RelayError) throw error;
     throw new RelayError('broker_unreachable', `${where} does not answer: ${describeError(error)}`, { cause: error });
   }
-}
-
-function fetchText(url: URL, options: RequestOptions): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const request = url.protocol === 'https:' ? requestHttps : requestHttp;
-    const sent = request(url, options, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes > MAX_BYTES) response.destroy(new Error(`the answer has over ${MAX_BYTES} bytes`));
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
-      response.on('error', reject);
-    });
-    sent.on('error', reject);
-    sent.end();
-  });
 }

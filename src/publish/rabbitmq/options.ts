@@ -1,14 +1,19 @@
+import type { Renewable } from '../../core/renewal.ts';
 import type { TlsOptions } from '../../core/tls.ts';
 
-/** A RabbitMQ destination, as the publisher wants it: times in milliseconds. The configuration's type is assignable to this. */
-export interface RabbitmqOptions {
-  /** Tried in order; the first that answers is taken. */
-  readonly hosts: readonly RabbitmqHost[];
-  readonly vhost: string;
+/** What proves who connects to whom; looked up again for every connection. */
+export interface RabbitmqCredentials {
   readonly user: string;
   readonly password: string;
   /** TLS to the broker, or null for plain TCP. */
   readonly tls: TlsOptions | null;
+}
+
+/** A RabbitMQ destination, as the publisher wants it: times in milliseconds. The configuration's type is assignable to this. */
+export interface RabbitmqOptions extends RabbitmqCredentials, Renewable<RabbitmqCredentials> {
+  /** Tried in order; the first that answers is taken. */
+  readonly hosts: readonly RabbitmqHost[];
+  readonly vhost: string;
   /** Seconds between heartbeats; a silent broker is given up after three of them. */
   readonly heartbeat: number;
   /**

@@ -3,8 +3,18 @@ import type { Certificates } from './tls.ts';
 /** What a client may connect by: plain or over TLS (with a client certificate), each with or without SASL. */
 export type KafkaListener = 'plaintext' | 'tls' | 'sasl' | 'sasl-tls';
 
-/** The account of the SASL listeners; mechanisms PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
+/**
+ * The account of the SASL listeners; mechanisms PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. By OAUTHBEARER anybody is let in
+ * who shows an unsigned token that is valid now: {@link unsignedToken}.
+ */
 export const KAFKA_CREDENTIALS = { username: 'app', password: 'app-secret' } as const;
+
+/** A token that Kafka's unsecured validator takes for so many seconds. */
+export function unsignedToken(seconds: number): string {
+  const now = Math.floor(Date.now() / 1000);
+  const parts = [{ alg: 'none' }, { sub: KAFKA_CREDENTIALS.username, iat: now - 60, exp: now + seconds }];
+  return `${parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
+}
 
 /** Arguments of the storage tool that create the account of {@link KAFKA_CREDENTIALS} for SCRAM. */
 export const SCRAM_ARGUMENTS: readonly string[] = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
@@ -117,9 +127,13 @@ function sasl(): Record<string, string> {
     [`${listener}.plain`, `${module('plain.PlainLoginModule')} user_${username}="${password}";`],
     [`${listener}.scram-sha-256`, `${module('scram.ScramLoginModule')};`],
     [`${listener}.scram-sha-512`, `${module('scram.ScramLoginModule')};`],
+    [
+      `${listener}.oauthbearer`,
+      `${module('oauthbearer.OAuthBearerLoginModule')} unsecuredLoginStringClaim_sub="broker";`,
+    ],
   ]);
   return {
-    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
     ...Object.fromEntries(logins.map(([name = '', login = '']) => [`listener.name.${name}.sasl.jaas.config`, login])),
   };
 }

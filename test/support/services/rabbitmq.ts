@@ -56,6 +56,8 @@ export interface StartedRabbitmq {
   ctl(...args: string[]): Promise<string>;
   /** Sets the memory alarm, which blocks publishing connections, or clears it. */
   setMemoryAlarm(on: boolean): Promise<void>;
+  /** Has it show, and trust, others from the next connection on. @throws when it was started without `tls` */
+  replaceCertificates(certificates: Certificates): Promise<void>;
   setPolicy(name: string, policy: PolicyOptions): Promise<void>;
   removePolicy(name: string): Promise<void>;
   /** Asks the management plugin. @param path below /api, such as `/queues/%2F/name`. @throws when the status is not 2xx */
@@ -127,11 +129,7 @@ class Node implements StartedRabbitmq {
   async create(): Promise<void> {
     const { certificates, options } = this.#parts;
     await mkdir(this.#path('home'), { mode: 0o700 });
-    if (certificates) {
-      await writeFile(this.#path('ca.pem'), certificates.ca);
-      await writeFile(this.#path('server.pem'), certificates.server.cert);
-      await writeFile(this.#path('server.key'), certificates.server.key, { mode: 0o600 });
-    }
+    if (certificates) await this.#writeCertificates(certificates);
     await writeFile(this.#path('rabbitmq.conf'), [...this.#config(), ...(options.config ?? []), ''].join('\n'));
     const plugins = ['rabbitmq_management', ...(options.plugins ?? [])];
     await writeFile(this.#path('enabled_plugins'), `[${plugins.join(',')}].\n`);
@@ -173,6 +171,12 @@ class Node implements StartedRabbitmq {
     await this.ctl('eval', `rabbit_alarm:${on ? `set_alarm({${resource},[]})` : `clear_alarm(${resource})`}.`);
   }
 
+  async replaceCertificates(certificates: Certificates): Promise<void> {
+    if (this.#parts.options.tls !== true) withoutTls();
+    await this.#writeCertificates(certificates);
+    await this.ctl('eval', 'ssl:clear_pem_cache().');
+  }
+
   async setPolicy(name: string, policy: PolicyOptions): Promise<void> {
     const { pattern, definition, applyTo = 'queues' } = policy;
     const body = { pattern, definition, 'apply-to': applyTo };
@@ -206,6 +210,12 @@ class Node implements StartedRabbitmq {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  async #writeCertificates({ ca, server }: Certificates): Promise<void> {
+    await writeFile(this.#path('ca.pem'), ca);
+    await writeFile(this.#path('server.pem'), server.cert);
+    await writeFile(this.#path('server.key'), server.key, { mode: 0o600 });
   }
 
   /** Our own port mapper: the one that the node would start for itself outlives it. */

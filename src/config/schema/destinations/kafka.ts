@@ -1,17 +1,7 @@
 import { z } from 'zod';
-import { choice, duration, hostPorts, integer, secret, section, size, text } from '../scalars.ts';
+import { choice, duration, hostPorts, integer, section, size, text } from '../scalars.ts';
 import { brokerTls } from '../tls.ts';
-
-const sasl = section({
-  mechanism: choice(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']).describe(
-    'How the login is proven. PLAIN sends the password as it is: use it with TLS.',
-  ),
-  username: text('a user name').describe('User.'),
-  password: secret('a password').describe('Password of the user.'),
-})
-  .nullable()
-  .describe('SASL login. Left out: none.')
-  .prefault(null);
+import { sasl } from './kafka-sasl.ts';
 
 /** A destination of `type: kafka`; in the result durations are in milliseconds and say so in their names. */
 export const kafkaSchema = section({
