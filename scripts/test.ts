@@ -16,6 +16,7 @@ const WITHOUT_VERSION = [
   'test/conformance/{kafka,rabbitmq}*.test.ts',
   'test/integration/{relay-kafka-trouble,relay-rabbitmq-trouble,relay-outages,relay-bad-rows,relay-payloads}.test.ts',
   'test/integration/{bench-smoke,demo,relay-leadership,services,status-page,stream-orphan,verify-kafka,verify-rabbitmq}.test.ts',
+  'test/integration/{compose,containers,helm-chart,package,systemd}.test.ts',
 ];
 
 interface Round {

@@ -26,6 +26,16 @@ export function addRun(program: Command, finish: Finish): void {
 }
 
 async function run(options: ConfigOption): Promise<number> {
+  // before all else: process 1 of a container ignores a signal that nobody listens for
+  const signals = listenForSignals();
+  try {
+    return await relay(options, signals);
+  } finally {
+    signals.ignore();
+  }
+}
+
+async function relay(options: ConfigOption, signals: Signals): Promise<number> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const config = await configOf(options);
   const { App } = await import('../app.ts');
@@ -34,26 +44,46 @@ async function run(options: ConfigOption): Promise<number> {
   const toConsole = Object.values(config.destinations).some(({ type }) => type === 'console');
   const log = createLogger({ ...config.log, stream: toConsole ? process.stderr : process.stdout });
   const app = new App({ config, log, version: packageVersion() });
+  const interrupted = new Promise<number>((resolve) => {
+    whenAborted(signals.stop, () => {
+      const [signal] = signals.received;
+      log.info({ signal, drainMs: config.shutdown.drain }, 'stopping: publishing what is in flight');
+      setTimeout(() => resolve(EXIT.failed), config.shutdown.drain + LAST_RESORT_MS).unref();
+    });
+    whenAborted(signals.kill, () => {
+      log.warn({ signal: signals.received[1] }, 'a second signal: ending at once');
+      resolve(EXIT.interrupted);
+    });
+  });
+  return Promise.race([app.run(signals.stop, signals.kill).then(() => EXIT.ok), interrupted]);
+}
+
+interface Signals {
+  /** Aborted by the first SIGTERM or SIGINT. */
+  readonly stop: AbortSignal;
+  /** Aborted by the second. */
+  readonly kill: AbortSignal;
+  readonly received: readonly NodeJS.Signals[];
+  /** Listens no longer. */
+  ignore(): void;
+}
+
+function listenForSignals(): Signals {
   const stop = new AbortController();
   const kill = new AbortController();
-  let onSignal: (signal: NodeJS.Signals) => void = () => undefined;
-  const interrupted = new Promise<number>((resolve) => {
-    onSignal = (signal) => {
-      if (stop.signal.aborted) {
-        log.warn({ signal }, 'a second signal: ending at once');
-        kill.abort();
-        resolve(EXIT.interrupted);
-        return;
-      }
-      log.info({ signal, drainMs: config.shutdown.drain }, 'stopping: publishing what is in flight');
-      stop.abort();
-      setTimeout(() => resolve(EXIT.failed), config.shutdown.drain + LAST_RESORT_MS).unref();
-    };
-  });
+  const received: NodeJS.Signals[] = [];
+  const onSignal = (signal: NodeJS.Signals): void => {
+    received.push(signal);
+    (received.length === 1 ? stop : kill).abort();
+  };
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  try {
-    return await Promise.race([app.run(stop.signal, kill.signal).then(() => EXIT.ok), interrupted]);
-  } finally {
+  const ignore = (): void => {
     for (const signal of SIGNALS) process.off(signal, onSignal);
-  }
+  };
+  return { stop: stop.signal, kill: kill.signal, received, ignore };
+}
+
+function whenAborted(signal: AbortSignal, act: () => void): void {
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act, { once: true });
 }

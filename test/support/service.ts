@@ -29,15 +29,29 @@ export function describeWithService(name: ServiceName, title: string, body: (ser
  * is a failure.
  */
 export function describeWithLauncher(name: Launchable, title: string, body: () => void): void {
+  describeWithTool(`an own ${name}`, LAUNCHABLE[name], title, body);
+}
+
+/**
+ * A suite of tests that need a tool; reported as skipped, with the reason, when `obtain` throws. With `CI=true` that is a
+ * failure.
+ */
+export function describeWithTool<T>(
+  tool: string,
+  obtain: () => Promise<T>,
+  title: string,
+  body: (tool: T) => void,
+): void {
   describe(title, async () => {
+    let obtained: T;
     try {
-      await LAUNCHABLE[name]();
+      obtained = await obtain();
     } catch (error) {
       if (process.env.CI === 'true') throw error;
-      test.skip(`needs an own ${name}: ${messageOf(error)}`);
+      test.skip(`needs ${tool}: ${messageOf(error)}`);
       return;
     }
-    body();
+    body(obtained);
   });
 }
 

@@ -13,7 +13,7 @@ const INSTALL_TIMEOUT_MS = 180_000;
  * @throws when npm cannot fetch it
  */
 export async function npmPackage(name: string, version: string): Promise<string> {
-  const folder = await cached(`npm-${name}-${version}`, async (filling) => {
+  const folder = await cached(`npm-${name.replaceAll('/', '-')}-${version}`, async (filling) => {
     await writeFile(
       join(filling, 'package.json'),
       JSON.stringify({ private: true, dependencies: { [name]: version } }),

@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { relayOutbox } from '../support/relay-outbox.ts';
+import { describeWithService, describeWithTool, freshDatabase } from '../support/service.ts';
+import { nodeRuntime } from '../support/services/node-runtime.ts';
+import { spawnService } from '../support/services/child-process.ts';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TIMEOUT_MS = 300_000;
+
+/** Every version of Node that is supported, oldest first: the very first that package.json admits, then the newest of each. */
+const NODE_VERSIONS = ['20.19.4', '22', '24'] as const;
+
+const listed = async (folder: string, pattern: RegExp): Promise<string[]> => {
+  const entries = await readdir(join(ROOT, folder), { recursive: true });
+  return entries.filter((name) => pattern.test(name)).map((name) => `${folder}/${name}`);
+};
+
+describe('the package', () => {
+  const folder = { path: '' };
+  const stage = (...parts: readonly string[]): string => join(folder.path, 'stage', ...parts);
+  const bin = (): string => join(folder.path, 'prefix', 'bin', 'outbox-relay');
+
+  beforeAll(async () => {
+    folder.path = await mkdtemp(join(tmpdir(), 'outbox-relay-package-'));
+    await mkdir(stage(), { recursive: true });
+    // what it is built from, what `npm pack` takes, and some that it must not take
+    const built = ['src', 'tsconfig.json', 'tsconfig.build.json'];
+    const packed = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'sql', 'config'];
+    for (const name of [...built, ...packed, 'helm', 'deploy', 'Dockerfile', '.npmrc'])
+      await cp(join(ROOT, name), stage(name), { recursive: true });
+    await symlink(join(ROOT, 'node_modules'), stage('node_modules'));
+    await run('npm', ['run', 'build'], { cwd: stage(), timeout: TIMEOUT_MS });
+    await rm(stage('node_modules'));
+  }, TIMEOUT_MS);
+  afterAll(() => rm(folder.path, { recursive: true, force: true }));
+
+  it('holds what runs and what is read, and nothing else', async () => {
+    const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: stage() });
+    const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+    const sources = await listed('src', /\.(ts|js|css|html)$/);
+    const expected = [
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+      ...(await listed('sql', /^\d{3}-[a-z-]+\.sql$/)),
+      ...(await listed('config', /\.(yaml|json)$/)),
+      ...sources.map((path) => path.replace(/^src/, 'dist').replace(/\.ts$/, '.js')),
+    ];
+    expect(files.map(({ path }) => path).sort()).toEqual(expected.sort());
+  });
+
+  it('names everything that it imports among its dependencies', async () => {
+    const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const texts = await Promise.all((await listed('src', /\.ts$/)).map((path) => readFile(join(ROOT, path), 'utf8')));
+    const imported = texts
+      .flatMap((text) => [...text.matchAll(/\b(?:from |import\()'((?:@[\w-]+\/)?[\w-]+)(?:\/[^']*)?'/g)])
+      .map((match) => match[1] ?? '');
+    expect(imported).toContain('@platformatic/kafka');
+    expect(imported.filter((name) => !Object.hasOwn(dependencies, name))).toEqual([]);
+  });
+
+  describeWithService('postgres', 'installed globally', () => {
+    const database = freshDatabase();
+
+    beforeAll(async () => {
+      const options = { cwd: folder.path, timeout: TIMEOUT_MS };
+      await run('npm', ['pack', './stage', '--ignore-scripts', '--silent'], options);
+      const archive = (await readdir(folder.path)).find((name) => name.endsWith('.tgz')) ?? '';
+      const args = ['install', '--global', '--prefix', join(folder.path, 'prefix'), '--ignore-scripts', '--no-audit'];
+      await run('npm', [...args, '--prefer-offline', join(folder.path, archive)], options);
+    }, 2 * TIMEOUT_MS);
+
+    describe.each(NODE_VERSIONS)('with Node %s', (version) => {
+      describeWithTool(
+        `Node ${version}`,
+        () => nodeRuntime(version),
+        'from npm',
+        (folderOfNode) => {
+          const env = { ...process.env, PATH: `${folderOfNode}${delimiter}${process.env.PATH ?? ''}` };
+
+          it('runs each step from an empty database to a published row', async () => {
+            const { version: packageVersion } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+              version: string;
+            };
+            const outbox = await relayOutbox(database.url);
+            const config = join(folder.path, `relay-${version}.yaml`);
+            const destinations = { out: { type: 'console' } };
+            await writeFile(config, JSON.stringify({ ...outbox.config({ destinations }), admin: { port: 0 } }));
+
+            expect((await run(bin(), ['--version'], { env })).stdout.trim()).toBe(packageVersion);
+            await run(bin(), ['check', '--config', config], { env });
+            const table = ['--table', outbox.table, '--publication', outbox.publication];
+            await run(bin(), ['init', '--url', database.url, '--relay-role', outbox.role, ...table], { env });
+            const logFile = join(folder.path, `relay-${version}.log`);
+            const relay = await spawnService(bin(), ['run', '--config', config], { env, logFile });
+            try {
+              await outbox.insert(2);
+              await outbox.untilEmpty();
+              relay.signal('SIGTERM');
+              expect(await relay.exited).toBe('exit code 0');
+            } finally {
+              await relay.killTree();
+            }
+            const published = (await readFile(logFile, 'utf8')).match(/"key":"key-[12]"/g);
+            expect(published).toHaveLength(2);
+          });
+        },
+      );
+    });
+  });
+});
