@@ -56,13 +56,15 @@ async function change(client: pg.Client, { table, layout, leaseMs, changing }: L
       [leaseMs],
     );
     if (rows[0]?.quiet !== false) {
-      await client.query(
-        `INSERT INTO ${lease} (shard, epoch, holder, renewed_at) VALUES (0, 0, '', '-infinity') ON CONFLICT (shard) DO NOTHING`,
-      );
       await client.query(`UPDATE ${lease} SET shards = $1, shard_by = $2, epoch = epoch + 1`, [
         layout.shards,
         layout.by,
       ]);
+      await client.query(
+        `INSERT INTO ${lease} (shard, epoch, holder, renewed_at, shards, shard_by) VALUES (0, 0, '', '-infinity', $1, $2)
+         ON CONFLICT (shard) DO NOTHING`,
+        [layout.shards, layout.by],
+      );
       await changing(client);
     }
     await client.query('COMMIT');
