@@ -14,7 +14,7 @@ export interface PageSources {
 /** The page's own files. They are served as they are, and hold nothing about this relay. */
 const FOLDER = new URL('./page/', import.meta.url);
 const STYLES = ['page.css'];
-const SCRIPTS = ['theme', 'page', 'api', 'chart', 'dom', 'figures', 'format', 'parked', 'sections'].map(
+const SCRIPTS = ['theme', 'page', 'api', 'chart', 'dom', 'figures', 'format', 'parked', 'sections', 'shards'].map(
   (name) => `${name}.js`,
 );
 

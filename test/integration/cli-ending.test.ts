@@ -1,46 +1,21 @@
 /** Commands in processes of their own that are ended from outside: by Ctrl-C, or since nobody reads their output. */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { probeEndpoints } from '../../src/admin/probes.ts';
 import { AdminServer } from '../../src/admin/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
+import { CLI, type CommandProcess, startCli, startCommand } from '../support/cli-process.ts';
 import { connectAdmin } from '../support/outbox.ts';
 import { describeWithService, freshDatabase, uniqueName } from '../support/service.ts';
 import { statusReport } from '../support/status-report.ts';
 import { until } from '../support/services/until.ts';
 import { configFile } from '../support/verify-report.ts';
 
-const NODE = [process.execPath, '--import', 'tsx', new URL('../../src/main.ts', import.meta.url).pathname];
 /** `script` of Linux gives a command a terminal. */
 const onLinux = process.platform === 'linux';
 
-interface Running {
-  readonly process: ChildProcessWithoutNullStreams;
-  /** Both streams so far. */
-  readonly output: () => string;
-  /** The exit code; null when a signal ended it. */
-  readonly code: Promise<number | null>;
-}
-
-function start(command: string, args: readonly string[]): Running {
-  const child = spawn(command, args, { env: { ...process.env, FORCE_COLOR: '', NO_COLOR: '' } });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let output = '';
-  const hear = (chunk: Buffer): void => {
-    output += chunk.toString();
-  };
-  child.stdout.on('data', hear);
-  child.stderr.on('data', hear);
-  const code = once(child, 'close').then(([exitCode]) => exitCode as number | null);
-  return { process: child, output: () => output, code };
-}
-
-const startCli = (...args: readonly string[]): Running => start(NODE[0]!, [...NODE.slice(1), ...args]);
-
-const startOnTerminal = (...args: readonly string[]): Running =>
-  start('script', ['-qfec', [...NODE, ...args].map((word) => `'${word}'`).join(' '), '/dev/null']);
+const startOnTerminal = (...args: readonly string[]): CommandProcess =>
+  startCommand('script', ['-qfec', [...CLI, ...args].map((word) => `'${word}'`).join(' '), '/dev/null']);
 
 const CTRL_C = '\x03';
 
@@ -59,7 +34,7 @@ describe('output that nobody reads', () => {
 
   it('ends a command that would go on for ever, quietly', async () => {
     const command = [
-      ...NODE,
+      ...CLI,
       'status',
       '--watch',
       '--interval',
@@ -69,7 +44,7 @@ describe('output that nobody reads', () => {
       `http://127.0.0.1:${admin.port}`,
     ];
     const pipe = `set -o pipefail; ${command.map((word) => `'${word}'`).join(' ')} | head -n 1 | wc -l`;
-    const { code, output } = start('bash', ['-c', pipe]);
+    const { code, output } = startCommand('bash', ['-c', pipe]);
     expect([await code, output().trim()]).toEqual([0, '1']);
   });
 });
@@ -90,7 +65,7 @@ describeWithService('postgres', 'Ctrl-C', () => {
   afterAll(() => admin.end());
 
   /** Holds the outbox, so that what alters it waits; resolves once somebody does. */
-  async function blocking(started: () => Running): Promise<Running> {
+  async function blocking(started: () => CommandProcess): Promise<CommandProcess> {
     await admin.query(`BEGIN; LOCK TABLE ${schema}.outbox IN SHARE ROW EXCLUSIVE MODE`);
     onTestFinished(async () => {
       await admin.query('ROLLBACK');

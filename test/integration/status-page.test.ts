@@ -1,8 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { pageEndpoints } from '../../src/admin/page.ts';
+import { parkedEndpoints, type ParkedDesk } from '../../src/admin/parked.ts';
+import { probeEndpoints } from '../../src/admin/probes.ts';
+import { AdminServer } from '../../src/admin/server.ts';
 import { companionTables, quoteTable } from '../../src/postgres/identifier.ts';
 import { secondsText } from '../../src/cli/figures.ts';
+import type { StatusFacts } from '../../src/core/status.ts';
+import { createLogger } from '../../src/observe/logger.ts';
 import type { TapSample } from '../../src/observe/tap.ts';
 import { outboxRelay } from '../support/cli.ts';
 import { describeWithBrowser } from '../support/browser.ts';
@@ -11,6 +17,7 @@ import { type RelayConfig, type RelayProcess, startRelay } from '../support/rela
 import { freshDatabase } from '../support/service.ts';
 import { freePort } from '../support/services/ports.ts';
 import { until } from '../support/services/until.ts';
+import { destinationStatus, statusReport } from '../support/status-report.ts';
 
 const TOKEN = 'a-token-for-this-test-only';
 /** What would be an element, a script, an attribute or a template, were it not text. */
@@ -202,6 +209,37 @@ describeWithBrowser('the status page', (open) => {
     expect(troubles.filter((line) => !line.includes('ERR_'))).toEqual([]);
   }, 180_000);
 
+  it('tells of each shard who leads it and how its destinations are doing, in both themes and on a phone', async () => {
+    const holder = 'a-relay-with-a-name-of-some-length-7d9f8b6c5-x2v9q 4711';
+    const states = { out: 'streaming', lost: 'down' } as const;
+    let shards: StatusFacts['shards'] = [
+      { shard: 0, leads: true, led: true, holder: 'here 1', states },
+      { shard: 1, leads: false, led: true, holder, states: {} },
+      { shard: 2, leads: false, led: false, holder, states: {} },
+      { shard: 3, leads: false, led: null, holder: null, states: {} },
+    ];
+    const lost = destinationStatus({ name: 'lost', state: 'down', circuit: 'open' });
+    const url = await pageOf(() => ({ destinations: [destinationStatus({ name: 'out' }), lost], shards }));
+    const { page, troubles } = await open(url, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+    await shows(page, '#shards', /Shard 3/);
+    expect((await page.locator('#shards li').allInnerTexts()).map((shown) => shown.split(/\s*\n\s*/))).toEqual([
+      ['Shard 0 led by this instance', 'out streaming', 'lost down'],
+      [`Shard 1 led by ${holder}`],
+      ['Shard 2 nobody leads'],
+      ['Shard 3 not known yet'],
+    ]);
+    const severities = '[...document.querySelectorAll("#shards .badge")].map(({ dataset }) => dataset.severity)';
+    expect(await page.evaluate(severities)).toEqual(['ok', 'critical', 'critical']);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    expect(await faintTexts(page)).toEqual([]);
+    await page.emulateMedia({ colorScheme: 'light' });
+    expect(await faintTexts(page)).toEqual([]);
+
+    shards = [];
+    await page.locator('#shards-section').waitFor({ state: 'hidden', ...TIMEOUT });
+    expect(troubles).toEqual([]);
+  }, 180_000);
+
   it('is legible in both themes, and reads the last hour by keyboard', async () => {
     const outbox = await relayOutbox(database.url);
     const relay: RelayProcess = await relayOf(outbox);
@@ -228,6 +266,28 @@ describeWithBrowser('the status page', (open) => {
     expect(await slider.getAttribute('aria-valuetext')).toBe('now');
   }, 180_000);
 });
+
+/** A page that is told these facts. Returns where it is served, until the running test ends. */
+async function pageOf(facts: () => Partial<StatusFacts>): Promise<string> {
+  const metrics = { expose: () => Promise.resolve({ contentType: 'text/plain', body: '' }) };
+  const desk: ParkedDesk = {
+    list: () => Promise.resolve({ asOf: new Date().toISOString(), groups: [], rows: [] }),
+    change: () => Promise.resolve(0),
+  };
+  const log = createLogger({ level: 'silent' });
+  const server = new AdminServer(
+    { host: '127.0.0.1', port: 0 },
+    [
+      ...probeEndpoints({ metrics, status: () => statusReport(facts()) }),
+      ...pageEndpoints({ history: () => [], config: () => Promise.resolve('') }),
+      ...parkedEndpoints(desk, log),
+    ],
+    log,
+  );
+  await server.listen();
+  onTestFinished(() => server.close(1_000));
+  return `http://127.0.0.1:${server.port}`;
+}
 
 async function giveToken(page: Page, token: string): Promise<void> {
   const dialog = page.locator('#token-dialog');

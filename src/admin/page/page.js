@@ -4,6 +4,7 @@ import { Figures, STALE_SECONDS } from './figures.js';
 import { duration, time } from './format.js';
 import { Parked } from './parked.js';
 import { drawCapture, drawDestinations, drawErrors, drawInstances, drawState, drawUnknown } from './sections.js';
+import { drawShards } from './shards.js';
 
 /**
  * @typedef {import('../../core/status.ts').StatusReport} StatusReport
@@ -87,6 +88,7 @@ function drawReport(told) {
   drawState(told, now, lost);
   figures.draw(told, points, now, lagAge);
   drawDestinations(sure, points, now);
+  drawShards(told);
   drawCapture(sure, now);
   drawInstances(told, now);
   drawErrors(told);

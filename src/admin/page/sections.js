@@ -154,8 +154,8 @@ function oldestWaiting(lag, destination) {
   return h('span', { class: 'nowrap' }, own.waitingRows === 0 ? 'none' : duration(own.oldestUnpublishedSeconds));
 }
 
-/** @param {DestinationStatus} destination */
-function stateSeverity({ state, circuit, error }) {
+/** @param {Pick<DestinationStatus, 'state' | 'circuit' | 'error'>} destination */
+export function stateSeverity({ state, circuit, error }) {
   if (state === 'halted' || (state === 'down' && (error !== null || circuit !== 'closed'))) return 'critical';
   return state === 'streaming' ? 'ok' : 'working';
 }
@@ -169,7 +169,7 @@ function code({ error }) {
  * @param {string} text
  * @param {string} severity
  */
-function badge(text, severity) {
+export function badge(text, severity) {
   return h('span', { class: 'badge', 'data-severity': severity }, text);
 }
 
