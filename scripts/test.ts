@@ -17,6 +17,7 @@ const WITHOUT_VERSION = [
   'test/integration/{relay-kafka-trouble,relay-rabbitmq-trouble,relay-outages,relay-bad-rows,relay-payloads}.test.ts',
   'test/integration/{bench-smoke,demo,relay-leadership,services,status-page,stream-orphan,verify-kafka,verify-rabbitmq}.test.ts',
   'test/integration/{compose,containers,helm-chart,package,systemd}.test.ts',
+  'test/integration/{admin-grpc-health,admin-tls,alert-rules,cli-completion,cli-ending,monitoring,relay-rotation,relay-tracing,status-watch}.test.ts',
 ];
 
 interface Round {
