@@ -41,6 +41,11 @@ export function quoteLiteral(text: string): string {
   return quoted.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted;
 }
 
+/** Quotes a text constant for a command of the walsender, whose grammar knows no `E''` and no escape but `''`. */
+export function quoteReplicationLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
 /** The relay's own tables, beside the outbox table in the same schema. */
 export interface CompanionTables {
   /** Marks of the rows that are set aside. */

@@ -8,11 +8,14 @@ import { shardFilter } from './shard-filter.ts';
 /** From this version on publications have row filters. */
 export const VERSION_WITH_ROW_FILTERS = 150_000;
 
+/** What a publication can publish. */
+type PublishedOperation = 'insert' | 'update' | 'delete' | 'truncate';
+
 /** A publication as far as it concerns the outbox table. */
 export interface PublicationState {
   readonly name: string;
   readonly exists: boolean;
-  readonly publishes: readonly string[];
+  readonly publishes: readonly PublishedOperation[];
   readonly viaRoot: boolean;
   /** Whether the table's rows are in it, under the table's own name or (without via root) its partitions'. */
   readonly covers: boolean;
@@ -34,7 +37,7 @@ export interface PublicationDefect {
 interface PublicationRow {
   exists: boolean;
   viaroot: boolean;
-  publishes: string[];
+  publishes: PublishedOperation[];
   listed: { is_root: boolean; rowfilter: string | null; attnames: string[] | null }[];
   leaves: number;
   version: number;

@@ -48,6 +48,19 @@ async function withSession(
   }
 }
 
+/** What `check` finds about the cluster: `ok`, or the remedy. */
+async function checked(more: Partial<KafkaOptions>): Promise<string> {
+  const publisher = createKafkaPublisher({
+    ...KAFKA_DEFAULTS,
+    requestTimeoutMs: 4_000,
+    retryForMs: 2_000,
+    brokers: [],
+    ...more,
+  });
+  const [finding] = await publisher.check([], AbortSignal.timeout(30_000));
+  return finding?.remedy ?? finding?.status ?? 'nothing';
+}
+
 /** What a login comes to: `open`, or the code and the remedy of the error. */
 async function outcome(more: Partial<KafkaOptions>): Promise<string> {
   try {
@@ -89,6 +102,8 @@ describe.skipIf(missing).each(['direct', 'platformatic', 'kafkajs'] as const)('s
     expect(await outcome({ ...here, tls: { ...tls, servername: 'elsewhere' } })).toMatch(/^broker_tls: .*servername/);
     const without = { ...tls, cert: undefined, key: undefined };
     expect(await outcome({ ...here, tls: without })).toMatch(/^broker_client_certificate: /);
+    expect(await checked({ ...here, tls: without })).toMatch(/certificate/);
+    expect(await checked({ ...here, tls })).toBe('ok');
     const expired = await certificates.issue({ ...CLIENT_REQUEST, validDays: [-2, -1] });
     expect(await outcome({ ...here, tls: { ...tls, ...expired } })).toMatch(/^broker_client_certificate: /);
     expect(await outcome({ ...here, tls: { ...tls, key: expired.key } })).toMatch(/^credentials_unusable: /);

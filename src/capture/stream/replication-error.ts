@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../core/error-catalogue.ts';
 import { RelayError } from '../../core/errors.ts';
 import { postgresError, sqlState } from '../../postgres/error.ts';
+import { quoteIdentifier } from '../../postgres/identifier.ts';
 
 interface Refusal {
   readonly code: ErrorCode;
@@ -33,7 +34,8 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   // insufficient_privilege
   '42501': {
     code: 'replication_denied',
-    remedy: (user) => `ALTER ROLE ${user} REPLICATION; (managed services have a role to grant instead)`,
+    remedy: (user) =>
+      `ALTER ROLE ${quoteIdentifier(user)} REPLICATION; (managed services have a role to grant instead)`,
   },
   // undefined_object: dropped in mid-stream, which 18 does not tell
   '42704': {

@@ -6,7 +6,7 @@ import type { Lsn } from '../../core/lsn.ts';
 import type { OutboxRow } from '../../core/row.ts';
 import type { OutboxTable } from '../../core/table.ts';
 import { closeConnection, destroyConnection } from '../../postgres/connection.ts';
-import { quoteIdentifier } from '../../postgres/identifier.ts';
+import { quoteIdentifier, quoteReplicationLiteral } from '../../postgres/identifier.ts';
 import { succeedsWithin } from './deadline.ts';
 import { decodePgoutput, type PgoutputMessage } from './pgoutput-decoder.ts';
 import { decodeKeepalive, KEEPALIVE, XLOG_DATA, XLOG_DATA_HEADER_BYTES } from './replication-messages.ts';
@@ -244,9 +244,9 @@ export class WalsenderStream implements Stream {
     this.#parts.listener.progress(lsn);
   }
 
-  /** A list of quoted names inside a text constant; the walsender's grammar knows no E''. */
+  /** A list of quoted names inside a text constant. */
   #publicationNames(): string {
-    return `'${quoteIdentifier(this.#parts.publication).replaceAll("'", "''")}'`;
+    return quoteReplicationLiteral(quoteIdentifier(this.#parts.publication));
   }
 }
 

@@ -30,7 +30,7 @@ function privilegeText({ kind, privilege, on }: Privilege): string {
 
 /** Who else may delete: only the relay should, or rows vanish that were never published. */
 export async function checkForeignDeleters({ client, table, role }: CheckSubject): Promise<Finding[]> {
-  const rows = await query<{ grantee: string | null; privilege: string }>(
+  const rows = await query<{ grantee: string | null; privilege: 'DELETE' | 'TRUNCATE' }>(
     client,
     `SELECT g.rolname AS grantee, a.privilege_type AS privilege
      FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee

@@ -1,12 +1,27 @@
+import type { RelayError } from '../../core/errors.ts';
 import type { Finding } from '../../core/finding.ts';
 import type { Address } from '../../core/message.ts';
 import type { KafkaDriver } from './driver.ts';
 import { troubleOf } from './errors.ts';
 
-/** Examines a cluster for `outbox-relay check`: reachable, logged in, may publish, and has the topics of the routes. */
-export async function checkKafka(driver: KafkaDriver, addresses: readonly Address[]): Promise<readonly Finding[]> {
+const ASKING = 'asking Kafka';
+
+/**
+ * Examines a cluster for `outbox-relay check`: reachable, logged in, may publish, and has the topics of the routes.
+ *
+ * @param explain says why a connection failed
+ */
+export async function checkKafka(
+  driver: KafkaDriver,
+  addresses: readonly Address[],
+  explain: (thrown: unknown) => Promise<RelayError>,
+): Promise<readonly Finding[]> {
   try {
     await driver.connect();
+  } catch (thrown) {
+    return [failed('kafka.brokers', await explain(thrown))];
+  }
+  try {
     const brokers = await driver.brokerCount();
     const findings: Finding[] = [
       { status: 'ok', subject: 'kafka.brokers', message: `${brokers} broker(s), an idempotent producer is permitted` },
@@ -15,7 +30,7 @@ export async function checkKafka(driver: KafkaDriver, addresses: readonly Addres
     for (const topic of topics) findings.push(await checkTopic(driver, topic, brokers));
     return findings;
   } catch (thrown) {
-    return [failure('kafka.brokers', thrown)];
+    return [failed('kafka.brokers', troubleOf(thrown, ASKING).error)];
   }
 }
 
@@ -39,11 +54,10 @@ async function checkTopic(driver: KafkaDriver, topic: string, brokers: number): 
       };
     return { status: 'ok', subject, message: `${found.partitions} partition(s), ${found.replicas} replica(s)` };
   } catch (thrown) {
-    return failure(subject, thrown);
+    return failed(subject, troubleOf(thrown, ASKING).error);
   }
 }
 
-function failure(subject: string, thrown: unknown): Finding {
-  const { error } = troubleOf(thrown, 'asking Kafka');
-  return { status: 'error', subject, message: error.message, remedy: error.remedy };
+function failed(subject: string, { message, remedy }: RelayError): Finding {
+  return { status: 'error', subject, message, remedy };
 }

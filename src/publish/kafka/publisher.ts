@@ -31,7 +31,10 @@ export function createKafkaPublisher(given: KafkaOptions): Publisher {
       const driver = await openDriver(options);
       const aborted = onAbort(signal);
       try {
-        return await Promise.race([checkKafka(driver, addresses), aborted.promise]);
+        return await Promise.race([
+          checkKafka(driver, addresses, (thrown) => explained(thrown, options)),
+          aborted.promise,
+        ]);
       } finally {
         aborted.forget();
         void driver.close();
@@ -80,12 +83,20 @@ async function connect(driver: KafkaDriver, options: KafkaOptions, signal: Abort
       throw new RelayError('broker_timeout', 'connecting to Kafka: no answer');
     });
   } catch (error) {
-    const told = error instanceof RelayError ? error : troubleOf(error, 'connecting to Kafka').error;
-    if (told.code !== 'broker_unreachable' || signal.aborted) throw told;
-    throw (await tlsRefusal(options)) ?? told;
+    throw signal.aborted ? toldOf(error) : await explained(error, options);
   } finally {
     aborted.forget();
   }
+}
+
+/** Why there is no connection; where it was closed without a word, what a connection by TLS alone is told. */
+async function explained(thrown: unknown, options: KafkaOptions): Promise<RelayError> {
+  const told = toldOf(thrown);
+  return told.code === 'broker_unreachable' ? ((await tlsRefusal(options)) ?? told) : told;
+}
+
+function toldOf(thrown: unknown): RelayError {
+  return thrown instanceof RelayError ? thrown : troubleOf(thrown, 'connecting to Kafka').error;
 }
 
 /** A broker that has just started gives out no producer id for some milliseconds: that is no failure. */
