@@ -41,7 +41,7 @@ describe('servers that offer no replication', () => {
       );
       await sql.query(`CREATE ROLE app LOGIN; GRANT SELECT ON outbox TO app`);
       await expect(open(url.replace('postgres@', 'app@'))).rejects.toMatchObject(
-        unavailable('denied', 'ALTER ROLE app REPLICATION'),
+        unavailable('denied', 'ALTER ROLE "app" REPLICATION'),
       );
 
       const first = await open(url);

@@ -245,7 +245,7 @@ describe('errors', () => {
 
   test('a SQLSTATE is found under what the connection made of it', () => {
     const wrapped = new RelayError('postgres_permission', 'connecting', { cause: refusal('42501') });
-    expect(replicationError(wrapped, 'opening', 'app').remedy).toContain('ALTER ROLE app REPLICATION');
+    expect(replicationError(wrapped, 'opening', 'app').remedy).toContain('ALTER ROLE "app" REPLICATION');
   });
 
   test("the stream's own errors stay as they are", () => {
