@@ -7,6 +7,8 @@ import { compileRequired } from './template.ts';
 
 /** Addresses that are kept for reuse, so that rows of one topic share one object; beyond it the cache starts anew. */
 const CACHED_ADDRESSES = 4096;
+/** Longer names than any broker takes come from rows at fault; kept, they could be of any size. */
+const CACHED_CHARACTERS = 511;
 
 /**
  * Compiles where a message goes.
@@ -41,6 +43,7 @@ export function compileAddress(
 }
 
 function remember(cache: Map<string, Address>, name: string, address: Address): Address {
+  if (name.length > CACHED_CHARACTERS) return address;
   if (cache.size >= CACHED_ADDRESSES) cache.clear();
   cache.set(name, address);
   return address;

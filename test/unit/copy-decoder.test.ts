@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CopyDecoder } from '../../src/capture/table/copy-decoder.ts';
+import { RelayError } from '../../src/core/errors.ts';
 import type { ColumnValue, OutboxRow } from '../../src/core/row.ts';
 
 interface Source {
@@ -15,9 +16,7 @@ interface Source {
 const STAYS_BYTES = [true, false, true];
 
 function field(bytes: Buffer | null): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(bytes === null ? -1 : bytes.length);
-  return bytes === null ? length : Buffer.concat([length, bytes]);
+  return bytes === null ? int32(-1) : Buffer.concat([int32(bytes.length), bytes]);
 }
 
 function int8(value: bigint): Buffer {
@@ -32,10 +31,15 @@ function int16(value: number): Buffer {
   return bytes;
 }
 
-function header(extension: Buffer = Buffer.alloc(0)): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(extension.length);
-  return Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(4), length, extension]);
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+/** @param claimed the length that it tells of its extension */
+function header(extension: Buffer = Buffer.alloc(0), claimed: number = extension.length): Buffer {
+  return Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(4), int32(claimed), extension]);
 }
 
 function tuple(row: Source): Buffer {
@@ -153,6 +157,61 @@ describe('CopyDecoder', () => {
     const bytes = Buffer.concat([header(), int16(6), ...fields]);
     expect(() => decode(bytes, [])).toThrow(
       expect.objectContaining({ code: 'postgres_schema', message: expect.stringContaining('42') as string }),
+    );
+  });
+});
+
+describe('CopyDecoder, of bytes that lie', () => {
+  const LEADING = [field(int8(1n)), field(Buffer.from('a')), field(null)];
+  const malformed = expect.objectContaining({ code: 'internal' }) as unknown as Error;
+
+  test.each([-2, -5, -(2 ** 31), 2 ** 30, 2 ** 31 - 1])(
+    'refuses a length of %d at once, wherever it stands',
+    (length) => {
+      for (const behind of [0, 1, 2, 3, 4, 5]) {
+        const fields = [...LEADING, field(null), field(null), field(null)].slice(0, behind);
+        const bytes = Buffer.concat([header(), int16(6), ...fields, int32(length), Buffer.alloc(64)]);
+        expect(() => decode(bytes, []), `behind ${behind} fields`).toThrow(malformed);
+      }
+      expect(() => decode(Buffer.concat([header(Buffer.alloc(64), length)]), [])).toThrow(malformed);
+    },
+  );
+
+  test('refuses a field that makes the row larger than any, before anything of it has come', () => {
+    const bytes = Buffer.concat([header(), int16(6), field(int8(1n)), int32(2 ** 30 - 1)]);
+    expect(() => decode(bytes, [])).toThrow(malformed);
+  });
+
+  test.each([0, 4, 7, 9])('refuses a position and a time of %d bytes', (length) => {
+    const wrong = field(Buffer.alloc(length));
+    const others = [field(null), field(null), field(null)];
+    for (const leading of [
+      [wrong, LEADING[1]!, LEADING[2]!],
+      [LEADING[0]!, LEADING[1]!, wrong],
+    ]) {
+      const bytes = Buffer.concat([header(), int16(6), ...leading, ...others, int16(-1)]);
+      expect(() => decode(bytes, [])).toThrow(malformed);
+    }
+  });
+
+  test('whatever is changed, it gives rows or says what is wrong, and nothing else happens', () => {
+    const change = fc.record({ at: fc.nat(), value: fc.constantFrom(0, 1, 2, 0x3f, 0x40, 0x7f, 0x80, 0xfe, 0xff) });
+    fc.assert(
+      fc.property(
+        sources,
+        fc.array(change, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.nat()),
+        (rows, changes, cuts) => {
+          const bytes = copyOf(rows);
+          for (const { at, value } of changes) bytes[at % bytes.length] = value;
+          try {
+            expect(decode(bytes, cuts).rows.length).toBeLessThanOrEqual(bytes.length);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RelayError);
+          }
+        },
+      ),
+      { numRuns: 3000 },
     );
   });
 });

@@ -76,6 +76,45 @@ describe('the answer to a Produce request', () => {
     );
   });
 
+  test('of any bytes is refused or read, whatever counts and lengths it claims', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      // counts of topics, partitions or faulty records that nobody could send
+      fc
+        .tuple(topics, fc.nat(), fc.constantFrom(-1, -2, 0, 0x7fff, 2 ** 31 - 1, -(2 ** 31)))
+        .map(([all, at, value]) => {
+          const whole = responseOf(all, 8);
+          whole.writeInt32BE(value, at % Math.max(1, whole.length - 3));
+          return whole;
+        }),
+    );
+    fc.assert(
+      fc.property(bytes, topics, fc.constantFrom(7, 8), (answer, all, version) => {
+        const asked = new Set(answersOf(all).keys());
+        try {
+          expect(new Set(readProduceResponse(Buffer.from(answer), version, asked).keys())).toEqual(asked);
+        } catch (error) {
+          expect(error).toBeInstanceOf(UnreadableAnswer);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test.each([0x7fffffff, 0x7fff0000])('that claims %d of something costs no more than its bytes', (count) => {
+    const topicsOnly = Buffer.alloc(8);
+    topicsOnly.writeInt32BE(count);
+    const of = new Set(['t/0']);
+    const answer = responseOf([{ topic: 't', partitions: [{ partition: 0, code: 0, culprits: [] }] }], 8);
+    const partitions = Buffer.from(answer);
+    partitions.writeInt32BE(count, 4 + 2 + 1);
+    const records = Buffer.from(answer);
+    records.writeInt32BE(count, 4 + 2 + 1 + 4 + 4 + 2 + 24);
+    for (const bytes of [topicsOnly, partitions, records]) {
+      expect(() => readProduceResponse(bytes, 8, of)).toThrow(UnreadableAnswer);
+    }
+  });
+
   test('is not believed when a partition is in it twice', () => {
     const answer = { partition: 1, code: 0, culprits: [] };
     const bytes = responseOf([{ topic: 't', partitions: [answer, answer] }], 8);

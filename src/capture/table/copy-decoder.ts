@@ -10,8 +10,11 @@ const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 const HEADER_BYTES = SIGNATURE.length + 4 + 4;
 const TRAILER = -1;
 const NULL_LENGTH = -1;
+const INT8_LENGTH = 8;
 /** Columns before those of the row's values: position, id, created_at. */
 const LEADING_COLUMNS = 3;
+/** Postgres sends each tuple as one message, and makes none larger than what it allocates at once (`MaxAllocSize`). */
+const MAX_TUPLE_BYTES = 0x3fff_ffff;
 /** Beyond it lie only `infinity` and `-infinity`. */
 const MAX_TIMESTAMP_MICROS = 1e18;
 
@@ -90,7 +93,7 @@ function endOfHeader(bytes: Buffer, start: number, stop: number): number {
   const end = start + HEADER_BYTES;
   if (end > stop) return end;
   if (!bytes.subarray(start, start + SIGNATURE.length).equals(SIGNATURE)) throw malformed('no signature');
-  return end + bytes.readInt32BE(end - 4);
+  return end + checkedLength(bytes.readInt32BE(end - 4));
 }
 
 /** Where the tuple at `start` ends, as far as the bytes tell; beyond them when they do not hold it as a whole. */
@@ -102,9 +105,16 @@ function endOfTuple(bytes: Buffer, start: number, stop: number, fieldCount: numb
   for (let field = 0; field < fields; field++) {
     if (at + 4 > stop) return at + 4;
     const length = bytes.readInt32BE(at);
-    at += length === NULL_LENGTH ? 4 : 4 + length;
+    at += length === NULL_LENGTH ? 4 : 4 + checkedLength(length);
+    if (at - start > MAX_TUPLE_BYTES) throw malformed('a row larger than Postgres makes any');
   }
   return at;
+}
+
+/** So that nothing is waited for that never comes, and nothing is read twice. */
+function checkedLength(length: number): number {
+  if (length < 0 || length > MAX_TUPLE_BYTES) throw malformed(`a length of ${length} bytes`);
+  return length;
 }
 
 function isTrailer(bytes: Buffer, at: number): boolean {
@@ -112,7 +122,7 @@ function isTrailer(bytes: Buffer, at: number): boolean {
 }
 
 function readRow(bytes: Buffer, start: number, texts: readonly (RepeatedText | null)[]): OutboxRow {
-  if (bytes.readInt32BE(start) !== 8) {
+  if (!holdsInt8(bytes, start)) {
     throw new RelayError('postgres_schema', 'the outbox table holds a row whose position is null');
   }
   const position = readPosition(bytes, start + 4);
@@ -122,7 +132,7 @@ function readRow(bytes: Buffer, start: number, texts: readonly (RepeatedText | n
   }
   let at = start + 16 + idLength;
   const id = bytes.toString('utf8', start + 16, at);
-  const hasTime = bytes.readInt32BE(at) === 8;
+  const hasTime = holdsInt8(bytes, at);
   const since = hasTime ? readTimestamp(bytes, at + 4) : Number.NaN;
   at += hasTime ? 12 : 4;
   const values = new Array<ColumnValue>(texts.length);
@@ -138,6 +148,13 @@ function readRow(bytes: Buffer, start: number, texts: readonly (RepeatedText | n
     }
   }
   return { position, id, values, lane: 'table', xid: null, since };
+}
+
+/** Whether the field at `at` holds eight bytes; false: it holds null. */
+function holdsInt8(bytes: Buffer, at: number): boolean {
+  const length = bytes.readInt32BE(at);
+  if (length !== INT8_LENGTH && length !== NULL_LENGTH) throw malformed(`${length} bytes instead of ${INT8_LENGTH}`);
+  return length === INT8_LENGTH;
 }
 
 /** By way of a double where that is exact, which makes one bigint; `readBigInt64BE` makes four. */

@@ -8,6 +8,8 @@ const MAX_AGE_MS = 300_000;
 
 /** A topic that is not there is asked for again after so long, when there is a message for it. */
 const MISSING_AGE_MS = 10_000;
+/** Names come from rows: there may be any number. */
+const REMEMBERED_MISSING = 1_000;
 
 /** A broker that has just started may not know all topics yet: for so long an unknown one is asked for again. */
 const GRACE_MS = 2_000;
@@ -109,7 +111,10 @@ export class Topics {
       remedy: `Create it, e.g. \`kafka-topics.sh --create --topic ${name}\`, or grant DESCRIBE on it; then \`retry\` the row.`,
     });
     this.#known.delete(name);
+    this.#missing.delete(name);
     this.#missing.set(name, { fault, until: this.#now() + MISSING_AGE_MS });
+    const [oldest] = this.#missing.keys();
+    if (this.#missing.size > REMEMBERED_MISSING && oldest !== undefined) this.#missing.delete(oldest);
     return fault;
   }
 }
