@@ -73,6 +73,22 @@ export interface ParkedStore {
   bury(row: PublishedRow): Promise<boolean>;
 }
 
+/** Where a look goes on: behind one position, up to another. */
+export interface LookCursor {
+  readonly after: bigint;
+  readonly until: bigint;
+}
+
+/** What a look found. */
+export interface Look {
+  /** The destination's among the rows that were looked at, lowest position first, without parked rows and keys. */
+  readonly present: readonly RowRef[];
+  /** Where to go on; null at the end. */
+  readonly next: LookCursor | null;
+  /** The insert position of the log, read after the rows. */
+  readonly insertLsn: Lsn;
+}
+
 /** The audit's looks at the table: it finds rows that the stream should have delivered and did not. */
 export interface Auditor {
   /**
@@ -81,14 +97,13 @@ export interface Auditor {
    */
   leavesOutParkedKeys(destination: string): boolean;
   /**
-   * The destination's rows now in the table, lowest position first, without parked rows and keys, at most `limit`, from
-   * behind position `after` on if it is not null; with the insert position of the log, read after them.
+   * Looks at the next `limit` rows of the table, whosever they are: a look costs the same however many of them belong to
+   * a destination that is down. Going on from `next` until that is null, a round, looks at every row that is in the table
+   * during the whole of it; what is inserted meanwhile is for the next round, so that a round ends.
+   *
+   * @param from null: at the bottom
    */
-  look(
-    destination: string,
-    limit: number,
-    after: bigint | null,
-  ): Promise<{ readonly present: readonly RowRef[]; readonly insertLsn: Lsn }>;
+  look(destination: string, limit: number, from: LookCursor | null): Promise<Look>;
   /** Which of these are still there, parked rows and keys left out again. */
   stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]>;
   /** Those of these rows that are still there, with all that is read of them. */

@@ -1,7 +1,7 @@
 import { RelayError } from '../core/errors.ts';
-import { type Lsn, parseLsn } from '../core/lsn.ts';
+import { parseLsn } from '../core/lsn.ts';
 import type { OutboxRow, RowRef } from '../core/row.ts';
-import type { Auditor } from '../core/store.ts';
+import type { Auditor, Look, LookCursor } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { quoteTable } from './identifier.ts';
@@ -9,6 +9,7 @@ import type { SqlSession } from './session.ts';
 import { fromUnpublished, type RowFilters } from './unpublished-rows.ts';
 
 const DOING = 'auditing the outbox table';
+const MAX_BIGINT = 2n ** 63n - 1n;
 
 /** Looks at what is left in the table, on a session with `IN_ORDER_SETTINGS`. */
 export class PostgresAuditor implements Auditor {
@@ -26,20 +27,20 @@ export class PostgresAuditor implements Auditor {
     return this.#filters.keyColumn(destination) !== null;
   }
 
-  async look(
-    destination: string,
-    limit: number,
-    after: bigint | null = null,
-  ): Promise<{ readonly present: readonly RowRef[]; readonly insertLsn: Lsn }> {
-    const behind = after === null ? '' : `AND ${columnReference(this.#table.position)} > ${after}`;
-    const present = await this.#read(destination, behind, `LIMIT ${limit}`);
+  async look(destination: string, limit: number, from: LookCursor | null = null): Promise<Look> {
+    const rows = await this.#scan(destination, limit, from);
     // In a statement of its own: what the first one saw has then committed below this position.
     const [inserted] = await this.#session.query<{ lsn: string }>(
       DOING,
       'SELECT pg_current_wal_insert_lsn()::text AS lsn',
     );
     if (inserted === undefined) throw new RelayError('internal', 'pg_current_wal_insert_lsn() returned nothing');
-    return { present, insertLsn: parseLsn(inserted.lsn) };
+    const fullAt = rows.find(({ id }) => id === null);
+    return {
+      present: rows.flatMap(({ position, id }) => (id === null ? [] : [toRef({ position, id })])),
+      next: fullAt === undefined ? null : await this.#behind(BigInt(fullAt.position), from),
+      insertLsn: parseLsn(inserted.lsn),
+    };
   }
 
   async stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]> {
@@ -79,15 +80,61 @@ export class PostgresAuditor implements Auditor {
     return `${columnReference(this.#table.position)} = ANY ('{${positions}}'::bigint[])`;
   }
 
-  async #read(destination: string, condition: string, limit = ''): Promise<RowRef[]> {
+  /**
+   * The wanted ones of the next rows, behind a first row with the position at which so many are full, if they are. In one
+   * statement, hence one snapshot; a limit alone would count what the filter lets through, not what is walked past.
+   */
+  #scan(destination: string, limit: number, from: LookCursor | null): Promise<ScannedRow[]> {
+    const position = columnReference(this.#table.position);
+    const range = from === null ? 'true' : `${position} > ${from.after} AND ${position} <= ${from.until}`;
+    return this.#session.query<ScannedRow>(
+      DOING,
+      `WITH full_at AS MATERIALIZED (
+         SELECT ${position}::bigint AS position FROM ${quoteTable(this.#table)} o
+          WHERE ${range} ORDER BY ${position} LIMIT 1 OFFSET ${limit - 1}
+       )
+       SELECT position, NULL AS id FROM full_at
+       UNION ALL (
+         SELECT ${position}::bigint, ${textExpression(this.#table.id)}
+         ${fromUnpublished(this.#table, this.#filters, destination)} AND ${range}
+            AND ${position} <= coalesce((SELECT position FROM full_at), ${MAX_BIGINT}) ORDER BY ${position}
+       )`,
+    );
+  }
+
+  async #behind(after: bigint, from: LookCursor | null): Promise<LookCursor | null> {
+    const until = from === null ? await this.#highest() : from.until;
+    return until !== null && until > after ? { after, until } : null;
+  }
+
+  async #highest(): Promise<bigint | null> {
+    const [row] = await this.#session.query<{ position: string | null }>(
+      DOING,
+      `SELECT max(${columnReference(this.#table.position)})::bigint AS position FROM ${quoteTable(this.#table)} o`,
+    );
+    const highest = row?.position ?? null;
+    return highest === null ? null : BigInt(highest);
+  }
+
+  async #read(destination: string, condition: string): Promise<RowRef[]> {
     const position = columnReference(this.#table.position);
     const rows = await this.#session.query<{ position: string; id: string }>(
       DOING,
       `SELECT ${position}::bigint AS position, ${textExpression(this.#table.id)} AS id` +
-        ` ${fromUnpublished(this.#table, this.#filters, destination)} ${condition} ORDER BY ${position} ${limit}`,
+        ` ${fromUnpublished(this.#table, this.#filters, destination)} ${condition} ORDER BY ${position}`,
     );
-    return rows.map(({ position: text, id }) => ({ position: BigInt(text), id }));
+    return rows.map(toRef);
   }
+}
+
+interface ScannedRow {
+  readonly position: string;
+  /** Null: the scan ended here, at so many rows. */
+  readonly id: string | null;
+}
+
+function toRef({ position, id }: { readonly position: string; readonly id: string }): RowRef {
+  return { position: BigInt(position), id };
 }
 
 function bytesOf(value: string | Buffer | null): Buffer | null {

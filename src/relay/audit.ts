@@ -1,13 +1,14 @@
 import { RelayError } from '../core/errors.ts';
 import type { Router } from '../core/routing.ts';
 import type { RowRef } from '../core/row.ts';
-import type { Auditor } from '../core/store.ts';
+import type { Auditor, LookCursor } from '../core/store.ts';
 import type { Destination } from './destination.ts';
 import { asRelayError } from './failure.ts';
 import type { Outlet } from './outlet.ts';
 import type { StreamHub } from './stream-hub.ts';
 import type { RelayTelemetry } from './telemetry.ts';
 
+/** Rows that a look walks past at most, whosever they are: the longest that one statement of the audit takes. */
 const ROWS_A_LOOK = 10_000;
 /** Of one audit; the next one goes on behind them. */
 const LOOKS = 20;
@@ -40,13 +41,13 @@ export interface AuditParts {
  * None is normal; by age alone, late commits and clocks would raise false alarms. Stragglers send the destination to
  * catchup, which publishes them.
  *
- * It goes through the table from the bottom, so many rows at a time; where rows that wait are more than an audit looks
- * at, the next one goes on behind them. An audit that its destination leaves streaming under says nothing.
+ * It goes through the table from the bottom, so many rows at a time; where there are more than an audit looks at, those
+ * that wait and those of destinations that are down, the next one goes on behind them. An audit that its destination leaves streaming under says nothing.
  */
 export class DestinationAudit {
   readonly #parts: AuditParts;
-  /** The last position that was looked at; null: from the bottom. */
-  #reached: bigint | null = null;
+  /** Where the next look goes on; null: at the bottom. */
+  #next: LookCursor | null = null;
 
   constructor(parts: AuditParts) {
     this.#parts = parts;
@@ -72,16 +73,15 @@ export class DestinationAudit {
   /** Returns whether there is more to look at behind. */
   async #look(stillStreaming: () => boolean): Promise<boolean> {
     const { auditor, destination, stream, telemetry, readParked } = this.#parts;
-    const { present, insertLsn } = await auditor.look(destination.name, ROWS_A_LOOK, this.#reached);
-    const last = present.length < ROWS_A_LOOK ? undefined : present.at(-1);
-    this.#reached = last?.position ?? null;
-    if (present.length === 0) return false;
+    const { present, next, insertLsn } = await auditor.look(destination.name, ROWS_A_LOOK, this.#next);
+    this.#next = next;
+    if (present.length === 0) return next !== null;
     if (!(await stream.whenPassed(insertLsn))) return false;
     const stragglers = await this.#stragglersOf(present);
-    if (stragglers.length === 0) return last !== undefined;
+    if (stragglers.length === 0) return next !== null;
     await readParked();
     if (!stillStreaming()) return false;
-    this.#reached = null;
+    this.#next = null;
     telemetry.stragglers(stragglers.length);
     const first = stragglers[0];
     destination.dispatch({

@@ -18,16 +18,26 @@ describe('the audit', () => {
   let events: DestinationEvent[];
   let parked: ParkedKeys;
   let ledger: Ledger;
+  /** Positions of rows of another destination. */
+  let foreign: (position: bigint) => boolean;
+  let waits: number;
 
   const keyOf = ({ position }: RowRef): string =>
     position >= WAITING.from && position <= WAITING.to ? 'parked' : 'free';
 
   /** A table that cannot say which key a row has. */
   const auditor: AuditParts['auditor'] = {
-    look: (_, limit, after) => {
-      looks.push(after);
-      const present = [...table.values()].filter(({ position }) => after === null || position > after);
-      return Promise.resolve({ present: present.slice(0, limit), insertLsn: 0n });
+    look: (_, limit, from) => {
+      looks.push(from?.after ?? null);
+      const until = from?.until ?? [...table.values()].at(-1)?.position ?? 0n;
+      const scanned: RowRef[] = [];
+      for (const one of table.values()) {
+        if (scanned.length === limit) break;
+        if (from === null || one.position > from.after) scanned.push(one);
+      }
+      const after = scanned.at(-1)?.position ?? until;
+      const present = scanned.filter(({ position }) => !foreign(position));
+      return Promise.resolve({ present, next: after < until ? { after, until } : null, insertLsn: 0n });
     },
     stillThere: (_, refs) => Promise.resolve(refs.filter(({ position }) => table.has(position))),
     rows: (refs) => {
@@ -49,7 +59,12 @@ describe('the audit', () => {
         outlet: { ledger, parked },
         dispatch: (event) => events.push(event),
       },
-      stream: { whenPassed: () => Promise.resolve(true) },
+      stream: {
+        whenPassed: () => {
+          waits++;
+          return Promise.resolve(true);
+        },
+      },
       router: { route },
       telemetry: { stragglers: (rows) => (told += rows), failed: (error) => expect.unreachable(String(error)) },
       readParked: () => Promise.resolve(),
@@ -64,6 +79,8 @@ describe('the audit', () => {
     read = 0;
     told = 0;
     events = [];
+    waits = 0;
+    foreign = () => false;
     ledger = new Ledger(NOBODY);
     parked = new ParkedKeys();
   });
@@ -112,8 +129,35 @@ describe('the audit', () => {
     await subject.run();
     expect([looks.length, looks[0], looks.at(-1)]).toEqual([20, null, -110_001n]);
     await subject.run();
-    expect(looks.slice(20)).toEqual([-100_001n, -90_001n]);
+    expect(looks.slice(20)).toEqual([-100_001n]);
     await subject.run();
-    expect(looks[22]).toBe(null);
+    expect(looks[21]).toBe(null);
+  });
+
+  it('finds a straggler behind the backlog of another destination, in looks of so many rows, audit after audit', async () => {
+    fill(220_001);
+    foreign = (position) => position < 220_001n;
+    const subject = audit();
+    await subject.run();
+    expect([looks.length, looks.at(-1), waits]).toEqual([20, 190_000n, 0]);
+    await subject.run();
+    expect([looks.slice(20), waits, told]).toEqual([[200_000n, 210_000n, 220_000n], 1, 1]);
+    await subject.run();
+    expect(looks[23]).toBe(null);
+  });
+
+  it('comes back to the bottom although the backlog of another destination grows faster than it goes through it', async () => {
+    fill(210_000);
+    foreign = (position) => position > 1n;
+    ledger.send(message(1n));
+    const subject = audit();
+    await subject.run();
+    expect(looks).toHaveLength(20);
+    fill(420_000);
+    await subject.run();
+    expect([looks.slice(20), told]).toEqual([[200_000n], 0]);
+    ledger.forget(ref(row(1n)));
+    await subject.run();
+    expect([looks[21], told]).toEqual([null, 1]);
   });
 });

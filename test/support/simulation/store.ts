@@ -1,10 +1,21 @@
 import { RelayError } from '../../../src/core/errors.ts';
 import { seesTransaction } from '../../../src/core/snapshot.ts';
-import type { Lsn } from '../../../src/core/lsn.ts';
 import type { OutboxRow, RowRef } from '../../../src/core/row.ts';
-import type { Auditor, ParkedMark, ParkedStore, PublishedRow, Settler, SettleResult } from '../../../src/core/store.ts';
+import type {
+  Auditor,
+  Look,
+  LookCursor,
+  ParkedMark,
+  ParkedStore,
+  PublishedRow,
+  Settler,
+  SettleResult,
+} from '../../../src/core/store.ts';
 import { type SimulatedRow, toTableRow } from './rows.ts';
 import type { SimulatedSessions } from './sessions.ts';
+
+/** Fewer than the relay asks for: most audits then take several looks. */
+const ROWS_A_LOOK = 5;
 
 /**
  * Deletions, marks and the audit, as `src/postgres` does them: rows are deleted by position and id in one statement,
@@ -82,18 +93,20 @@ export class SimulatedStore implements Settler, ParkedStore, Auditor {
     return this.#sessions.routing.keysInSql;
   }
 
-  look(
-    destination: string,
-    limit: number,
-    after: bigint | null,
-  ): Promise<{ present: readonly RowRef[]; insertLsn: Lsn }> {
-    return this.#statement('auditing', this.#sessions.faults().passFails, () => ({
-      present: this.#sessions
-        .unpublished(destination)
-        .filter(({ position }) => after === null || position > after)
-        .slice(0, limit),
-      insertLsn: this.#sessions.database.insertLsn,
-    }));
+  look(destination: string, limit: number, from: LookCursor | null): Promise<Look> {
+    return this.#statement('auditing', this.#sessions.faults().passFails, () => {
+      const { database } = this.#sessions;
+      const rows = database.rows();
+      const left = rows.filter(({ position }) => from === null || (position > from.after && position <= from.until));
+      const scanned = left.slice(0, Math.min(limit, ROWS_A_LOOK));
+      const after = left.length > scanned.length ? scanned.at(-1) : undefined;
+      const wanted = new Set(this.#sessions.unpublished(destination));
+      return {
+        present: scanned.filter((row) => wanted.has(row)),
+        next: after === undefined ? null : { after: after.position, until: from?.until ?? rows.at(-1)!.position },
+        insertLsn: database.insertLsn,
+      };
+    });
   }
 
   stillThere(destination: string, refs: readonly RowRef[]): Promise<readonly RowRef[]> {
