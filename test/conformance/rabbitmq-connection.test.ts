@@ -7,7 +7,7 @@ import type { RabbitmqOptions } from '../../src/publish/rabbitmq/options.ts';
 import { createRabbitmqPublisher } from '../../src/publish/rabbitmq/publisher.ts';
 import { countMessages } from '../support/rabbit-reader.ts';
 import { TcpProxy } from '../support/services/tcp-proxy.ts';
-import { CLIENT_REQUEST } from '../support/services/tls.ts';
+import { type CertificateRequest, CLIENT_REQUEST, ELSEWHERE_REQUEST, SERVER_REQUEST } from '../support/services/tls.ts';
 import { until } from '../support/services/until.ts';
 import { PublisherRecorder } from './publisher-recorder.ts';
 import { outgoing, type PublisherTarget } from './publisher-suite.ts';
@@ -122,6 +122,34 @@ describe.skipIf(missing)('RabbitMQ', () => {
       const expired = await certificates.issue({ ...CLIENT_REQUEST, validDays: [-2, -1] });
       expect(await outcome(expired)).toMatch(/^broker_client_certificate: .*expired/);
       expect(await outcome({ key: expired.key })).toMatch(/^credentials_unusable: /);
+    });
+
+    test('a broker that shows an expired certificate, one that is not valid yet, or one for another host is refused', async () => {
+      const { certificates } = broker();
+      const { ca, client } = certificates;
+      const hosts = [{ host: '127.0.0.1', port: Number(new URL(broker().tlsUrl).port) }];
+      const outcome = (more: Partial<TlsOptions> = {}) =>
+        open(options({ hosts, tls: { rejectUnauthorized: true, checkHostname: true, ca, ...client, ...more } })).then(
+          async (session) => {
+            await session.close(1_000);
+            return 'open';
+          },
+          (error: unknown) => (error instanceof RelayError ? `${error.code}: ${error.remedy}` : String(error)),
+        );
+      const present = async (request: CertificateRequest) =>
+        broker().replaceCertificates({ ...certificates, server: await certificates.issue(request) });
+      try {
+        await present({ ...SERVER_REQUEST, validDays: [-2, -1] });
+        expect(await outcome()).toMatch(/^broker_tls: The server's certificate.* has expired/);
+        await present({ ...SERVER_REQUEST, validDays: [1, 2] });
+        expect(await outcome()).toMatch(/^broker_tls: .*is not valid yet/);
+        await present(ELSEWHERE_REQUEST);
+        expect(await outcome()).toMatch(/^broker_tls: .*servername/);
+        expect(await outcome({ servername: 'broker.example' })).toBe('open');
+      } finally {
+        await broker().replaceCertificates(certificates);
+      }
+      expect(await outcome()).toBe('open');
     });
   });
 

@@ -117,6 +117,10 @@ function tls(pemFiles: { server: string; authority: string }): Record<string, st
     'ssl.truststore.type': 'PEM',
     'ssl.truststore.location': pemFiles.authority,
     'listener.name.tls.ssl.client.auth': 'required',
+    // each thread takes another certificate at a time of its own
+    'listener.name.tls.num.network.threads': '1',
+    'ssl.allow.dn.changes': 'true',
+    'ssl.allow.san.changes': 'true',
   };
 }
 

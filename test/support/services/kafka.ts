@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
 import { type ServiceProcess, spawnService } from './child-process.ts';
+import { presentCertificate } from './kafka-certificate.ts';
 import { type KafkaDistribution, kafkaDistribution } from './kafka-distribution.ts';
 import {
   KAFKA_CREDENTIALS,
@@ -15,7 +16,7 @@ import {
 } from './kafka-properties.ts';
 import { freePorts, retryOnTakenPort } from './ports.ts';
 import { removeScratchFolder, scratchFolder } from './scratch.ts';
-import { type Certificates, makeCertificates } from './tls.ts';
+import { type Certificates, type KeyPair, makeCertificates } from './tls.ts';
 import { until } from './until.ts';
 
 /** Of Kafka, unless `$KAFKA_VERSION` or an option names another. */
@@ -73,6 +74,8 @@ export interface StartedKafka {
   /** SIGSTOP: connections stay open, and nothing answers. */
   pause(node?: number): Promise<void>;
   resume(node?: number): Promise<void>;
+  /** Has the listener `tls` of all nodes show another certificate, and waits until it does. @throws when there is none */
+  presentCertificate(pair: KeyPair): Promise<void>;
   /** Creates a topic and waits until each partition has a leader. */
   createTopic(topic: string, options?: TopicOptions): Promise<void>;
   /** The end of the log of a node. */
@@ -215,6 +218,14 @@ class Cluster implements StartedKafka {
 
   async resume(node?: number): Promise<void> {
     await this.#each(node, async (one) => this.#processes[one]?.resumeTree());
+  }
+
+  presentCertificate(pair: KeyPair): Promise<void> {
+    const nodes = this.#allNodes().map((node) => node + 1);
+    const listeners = this.addresses.tls;
+    return this.#withAdmin(this.#internalAddresses(), (admin) =>
+      presentCertificate(admin, { folder: this.#parts.folder, nodes, listeners }, pair),
+    );
   }
 
   async createTopic(topic: string, options: TopicOptions = {}): Promise<void> {

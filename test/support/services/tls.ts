@@ -42,6 +42,11 @@ export const SERVER_REQUEST: CertificateRequest = {
   commonName: 'localhost',
   extension: 'subjectAltName=DNS:localhost,IP:127.0.0.1',
 };
+/** For a server that is not where the tests' servers are. */
+export const ELSEWHERE_REQUEST: CertificateRequest = {
+  commonName: 'broker.example',
+  extension: 'subjectAltName=DNS:broker.example',
+};
 export const CLIENT_REQUEST: CertificateRequest = { commonName: 'client', extension: 'extendedKeyUsage=clientAuth' };
 
 /** Makes a new certificate authority, and a server's and a client's certificate of it, valid for two days. */
