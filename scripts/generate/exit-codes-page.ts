@@ -11,7 +11,7 @@ const COMMANDS: readonly (readonly string[])[] = [
     '`run`',
     'SIGTERM or SIGINT, and drained',
     'the drain deadline passed; anything unexpected',
-    'configuration; a login that is refused, table or privilege that is missing, at the start. A database or broker that is merely away is waited for',
+    'configuration; a login that is refused or a table that is missing, at the start. A database or broker that is merely away is waited for',
   ],
   [
     '`init`',
