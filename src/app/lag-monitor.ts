@@ -1,4 +1,3 @@
-import { RelayError } from '../core/errors.ts';
 import { ClockOffset } from '../core/clock-offset.ts';
 import type { DestinationLag, SlotSample } from '../core/status.ts';
 import type { OutboxTable } from '../core/table.ts';
@@ -85,7 +84,7 @@ export class LagMonitor {
         slot: this.#slot(),
       });
     } catch (error) {
-      this.#telemetry.lagUnknown(error instanceof RelayError ? error : postgresError(error, 'sampling the lag'));
+      this.#telemetry.lagUnknown(postgresError(error, 'sampling the lag'));
       this.#telemetry.instancesSampled(null);
       return;
     }
@@ -93,7 +92,7 @@ export class LagMonitor {
       this.#telemetry.instancesSampled(await sampleInstances(this.#session, this.#outbox.table));
     } catch (error) {
       this.#telemetry.instancesSampled(null);
-      this.#telemetry.failed(error instanceof RelayError ? error : postgresError(error, 'looking at the instances'));
+      this.#telemetry.failed(postgresError(error, 'looking at the instances'));
     }
   }
 

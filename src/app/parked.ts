@@ -12,6 +12,7 @@ import { tableMapping } from './routes.ts';
 const GROUPS = 50;
 /** Few enough for a statement to be short, and not to hold locks for long. */
 const BATCH = 1000;
+const CHANGES = { retry: retryParked, discard: discardParked } as const;
 
 /** Runs `use` with a session for the parked rows of the configured table, and ends the session. @throws RelayError */
 export async function withParkedRows<T>(
@@ -41,13 +42,12 @@ export async function changeParked(
   selection: ParkedSelection,
   report: ReportProgress,
 ): Promise<number> {
-  const act = action === 'retry' ? retryParked : discardParked;
   return withParkedRows(config, async (session, table) => {
     const { rows: total, asOf: parkedUntil } = await countParked(session, table, selection);
     let done = 0;
     for (let changed = -1; done < total && changed !== 0; done += changed) {
       report({ what: action === 'retry' ? 'retrying' : 'discarding', done, total, unit: 'parked rows' });
-      changed = await act(session, table, { ...selection, parkedUntil }, BATCH);
+      changed = await CHANGES[action](session, table, { ...selection, parkedUntil }, BATCH);
     }
     return done;
   });
@@ -62,8 +62,6 @@ export function parkedDesk(config: Config): ParkedDesk {
         return { ...overview, rows: await listParked(session, table, selection, limit) };
       }),
     change: (action, selection, limit) =>
-      withParkedRows(config, (session, table) =>
-        (action === 'retry' ? retryParked : discardParked)(session, table, selection, limit),
-      ),
+      withParkedRows(config, (session, table) => CHANGES[action](session, table, selection, limit)),
   };
 }

@@ -3,7 +3,7 @@ import type { PostgresOptions } from '../postgres/connection.ts';
 import { postgresError } from '../postgres/error.ts';
 import { expirePublished } from '../postgres/published-ids.ts';
 import { SqlSession } from '../postgres/session.ts';
-import { RelayError } from '../core/errors.ts';
+import type { RelayError } from '../core/errors.ts';
 
 const INTERVAL_MS = 30_000;
 /** Of one statement: some milliseconds of work. */
@@ -29,7 +29,7 @@ export class PublishedExpiry {
     void this.#expire()
       .catch((error: unknown) => {
         const doing = 'deleting old ids of published rows';
-        if (!this.#stopped) this.#failed(error instanceof RelayError ? error : postgresError(error, doing));
+        if (!this.#stopped) this.#failed(postgresError(error, doing));
       })
       .finally(() => {
         if (!this.#stopped) this.#timer = setTimeout(() => this.start(), INTERVAL_MS);

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { applyInit, type InitOptions } from '../../src/postgres/init.ts';
 import { type StartedPostgres, startPostgres } from '../support/services/postgres.ts';
+import { DEFAULT_COLUMNS } from '../support/outbox.ts';
 import { until } from '../support/services/until.ts';
 import { OTHER_TYPE, type RowShape, USUAL_ROWS, writerProcedures } from './rows.ts';
 
@@ -20,16 +21,7 @@ const INIT: InitOptions = {
   mapping: {
     schema: 'public',
     name: 'outbox',
-    columns: {
-      position: 'position',
-      id: 'id',
-      aggregatetype: 'aggregatetype',
-      aggregateid: 'aggregateid',
-      type: 'type',
-      payload: 'payload',
-      headers: 'headers',
-      createdAt: 'created_at',
-    },
+    columns: DEFAULT_COLUMNS,
     extra: [],
   },
   payload: 'jsonb',
