@@ -8,6 +8,7 @@ import { exitCodesPage } from './generate/exit-codes-page.ts';
 import { metricsPage } from './generate/metrics-page.ts';
 import { optionsPage } from './generate/options-page.ts';
 import { schemaFile } from './generate/schema-file.ts';
+import { valuesSchemaFile } from './generate/values-schema-file.ts';
 
 const GENERATED: readonly { readonly path: string; readonly make: (path: string) => string | Promise<string> }[] = [
   { path: 'config/outbox-relay.schema.json', make: schemaFile },
@@ -17,6 +18,7 @@ const GENERATED: readonly { readonly path: string; readonly make: (path: string)
   { path: 'docs/commands.md', make: commandsPage },
   { path: 'docs/exit-codes.md', make: exitCodesPage },
   { path: 'helm/outbox-relay/dashboards/outbox-relay.json', make: dashboardFile },
+  { path: 'helm/outbox-relay/values.schema.json', make: valuesSchemaFile },
 ];
 
 const onlyCheck = process.argv.includes('--check');

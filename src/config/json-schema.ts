@@ -40,7 +40,10 @@ export function isNullable({ type, anyOf }: SchemaNode): boolean {
 /** The node without its null: what else may be written, with the outer description and default. */
 export function withoutNull(node: SchemaNode): SchemaNode {
   const { type, anyOf, ...outer } = node;
-  if (typeof type === 'object') return { ...node, type: type.filter((name) => name !== 'null').join() };
+  if (typeof type === 'object') {
+    const [only = 'null', ...more] = type.filter((name) => name !== 'null');
+    return { ...node, type: more.length === 0 ? only : [only, ...more] };
+  }
   const others = anyOf?.filter((branch) => branch.type !== 'null') ?? [];
   if (others.length === (anyOf?.length ?? 0)) return node;
   return others.length === 1 ? { ...others[0], ...outer } : { ...outer, anyOf: others };

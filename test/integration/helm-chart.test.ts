@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { tableMapping } from '../../src/app/routes.ts';
+import { shardLayout } from '../../src/app/sharding.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { CHART, helm, helmProgram, render, template, type Values, withValues } from '../support/deployment/helm.ts';
 import { kubernetesCheck, type ManifestCheck } from '../support/deployment/kubernetes-schemas.ts';
@@ -21,6 +23,9 @@ const BASE = {
   },
   credentials: { create: { DATABASE_URL: 'postgres://db.example/shop' } },
 } as const;
+
+/** What names of Services, volumes and the like must be. */
+const DNS_LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 const APPLICATION = { name: 'shop', image: 'shop:1' } as const;
 
@@ -67,6 +72,28 @@ const MATRIX: Readonly<Record<string, Values>> = {
     podAnnotations: { a: 'b' },
     podLabels: { c: 'd' },
   },
+  'shards, two brokers and health checks by gRPC': {
+    ...BASE,
+    config: {
+      postgres: { url: '${DATABASE_URL}', user: 'relay' },
+      table: { name: 'events.outbox' },
+      capture: { publication: 'events' },
+      shards: 4,
+      limits: { memory: '64MiB' },
+      destinations: {
+        kafka: { type: 'kafka', brokers: 'kafka:9092' },
+        rabbitmq: { type: 'rabbitmq', url: 'amqps://rabbitmq' },
+      },
+      routes: [
+        { match: { aggregatetype: 'mail' }, destination: 'rabbitmq', exchange: 'mails', key: '${tenant}' },
+        { destination: 'kafka', topic: 'shop.${aggregatetype}', key: 'shop-${tenant}' },
+      ],
+      tracing: { enabled: true, column: 'tracingspancontext', endpoint: 'https://collector' },
+      admin: { grpc: { host: '0.0.0.0', port: 9465 } },
+    },
+    init: { enabled: true, existingSecret: 'owner', relayRole: 'relay' },
+    networkPolicy: { enabled: true },
+  },
   'secrets of its own': { ...BASE, credentials: { existingSecret: 'relay', asEnvironment: false }, extraEnvFrom: [] },
   'a configuration of its own': {
     existingConfig: { kind: 'Secret', name: 'mine', key: 'relay.yaml' },
@@ -89,6 +116,24 @@ const MATRIX: Readonly<Record<string, Values>> = {
 
 const REFUSALS: readonly (readonly [string, Values, RegExp])[] = [
   ['a misspelt value', { ...BASE, replica: 1 }, /replica'? (is )?not allowed/],
+  [
+    'a misspelt option of the relay',
+    { ...BASE, config: { ...BASE.config, capture: { publicaton: 'x' } } },
+    /config\/capture'?: additional properties 'publicaton' not allowed/,
+  ],
+  [
+    'a port that is not known before the relay runs',
+    { ...BASE, config: { ...BASE.config, admin: { port: '${PORT}' } } },
+    /config\/admin\/port'?: got string, want integer/,
+  ],
+  [
+    'a password that YAML takes for a number',
+    { ...BASE, credentials: { create: { PGPASSWORD: 12345678 } } },
+    /PGPASSWORD'?: got number, want string/,
+  ],
+  ['a misspelt limit', { ...BASE, resources: { limit: { memory: '1Gi' } } }, /'limit' not allowed/],
+  ['a misspelt probe', { ...BASE, probes: { liveness: { periodSecond: 3 } } }, /'periodSecond' not allowed/],
+  ['a name that Services cannot have', { ...BASE, fullnameOverride: 'My.Shop' }, /fullnameOverride/],
   ['no database', { config: { destinations: BASE.config.destinations } }, /config\.postgres is missing/],
   ['no destination', { config: { postgres: BASE.config.postgres } }, /config\.destinations is missing/],
   [
@@ -106,7 +151,7 @@ const REFUSALS: readonly (readonly [string, Values, RegExp])[] = [
   [
     'a drain that is no duration',
     { ...BASE, config: { ...BASE.config, shutdown: { drain: 'soon' } } },
-    /expected a duration such as 20s/,
+    /config\/shutdown\/drain'?: 'soon' does not match/,
   ],
   ['containers beside no sidecar', { ...BASE, sidecar: { containers: [APPLICATION] } }, /are for mode: sidecar/],
   ['init without a login', { ...BASE, init: { enabled: true } }, /init\.existingSecret is missing/],
@@ -207,6 +252,26 @@ describeWithTool('helm and the schemas of Kubernetes', obtain, 'the chart', (che
     expect(code).not.toBe(0);
   });
 
+  it.each([
+    ['a long release', {}, 'a'.repeat(53)],
+    ['a release with dots', {}, 'shop.eu-1.example'],
+    ['a long name', { nameOverride: 'b'.repeat(63) }, 'shop'],
+    ['a long full name', { fullnameOverride: 'c'.repeat(70) }, 'shop'],
+  ])('gives %s names that Kubernetes takes', async (_, names, release) => {
+    const init = { enabled: true, existingSecret: 'owner' };
+    const manifests = await render(
+      { ...BASE, ...names, init, monitoring: { dashboard: { enabled: true } } },
+      { release },
+    );
+    for (const kind of ['Deployment', 'Job']) {
+      const { metadata, spec } = podOf(manifests, kind);
+      const labels = Object.values(metadata.labels);
+      expect(labels.filter((label) => label.length > 63)).toEqual([]);
+      expect(spec.volumes.map(({ name }) => name).filter((name) => !DNS_LABEL.test(name))).toEqual([]);
+    }
+    expect(manifests.map(({ metadata }) => metadata.name).filter((name) => !DNS_LABEL.test(name))).toEqual([]);
+  });
+
   it('refuses a sidecar where Kubernetes has none', async () => {
     const values = MATRIX['a sidecar of an application']!;
     const { text } = await template(values, { kubernetes: `${WITHOUT_SIDECARS}.0` });
@@ -258,7 +323,7 @@ describeWithTool('helm and the schemas of Kubernetes', obtain, 'the chart', (che
   });
 
   it('asks the admin port of the configuration, by TLS where that has it', async () => {
-    const config = { ...BASE.config, admin: { port: 9999, tls: { cert: '/tls/tls.crt' } } };
+    const config = { ...BASE.config, admin: { port: 9999, tls: { cert: '/tls/tls.crt', key: '/tls/tls.key' } } };
     const manifests = await render({ ...BASE, config });
     const [relay] = podOf(manifests).spec.containers;
     expect(relay?.ports).toMatchObject([{ name: 'admin', containerPort: 9999 }]);
@@ -303,6 +368,40 @@ describeWithTool('helm and the schemas of Kubernetes', obtain, 'the chart', (che
     );
     expect(danglingNames(hooks, ['Secret owner', 'Secret ca'])).toEqual([]);
     expect(podOf(hooks, 'Job').spec).not.toHaveProperty('serviceAccountName');
+  });
+
+  it('prepares the database for what the relay is going to do there', async () => {
+    const values = MATRIX['shards, two brokers and health checks by gRPC']!;
+    const manifests = await render(values);
+    const job = manifests.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.endsWith('-init'));
+    const prepared = loadConfig({
+      file: 'config.yaml',
+      env: {},
+      readFile: (path) => (path === 'config.yaml' ? (job?.data?.[path] ?? '') : 'postgres://owner@db/shop'),
+    });
+    const relay = configOf(manifests, values)!;
+    expect(shardLayout(prepared)).toEqual({ shards: 4, by: 'tenant' });
+    expect(shardLayout(prepared)).toEqual(shardLayout(relay));
+    expect(tableMapping(prepared)).toEqual(tableMapping(relay));
+    expect(prepared.capture).toEqual(relay.capture);
+    // no secret of the relay, and no broker
+    expect(Object.values(prepared.destinations)).toEqual([{ type: 'console' }, { type: 'console' }]);
+  });
+
+  it('lets health checks by gRPC in', async () => {
+    const manifests = await render(MATRIX['shards, two brokers and health checks by gRPC']!);
+    const [relay] = podOf(manifests).spec.containers;
+    expect(relay?.ports).toMatchObject([{ name: 'admin' }, { name: 'grpc-health', containerPort: 9465 }]);
+    expect(only(manifests, 'NetworkPolicy').spec).toMatchObject({
+      ingress: [{ ports: [{ port: 'admin' }, { port: 'grpc-health' }] }],
+    });
+  });
+
+  it('takes a drain that it does not know, where the time to end is given', async () => {
+    const config = { ...BASE.config, shutdown: { drain: '${DRAIN:-20s}' } };
+    await expect(render({ ...BASE, config })).rejects.toThrow(/or set terminationGracePeriodSeconds/);
+    const manifests = await render({ ...BASE, config, terminationGracePeriodSeconds: 60 });
+    expect(podOf(manifests).spec.terminationGracePeriodSeconds).toBe(60);
   });
 
   it('brings the alerts and the dashboard as they are', async () => {

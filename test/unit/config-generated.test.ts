@@ -1,5 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { configJsonSchema, loadConfig, optionReference } from '../../src/config/index.ts';
 import { DURATION_PATTERN } from '../../src/config/units.ts';
 import { load, MINIMAL } from './config-support.ts';
@@ -73,5 +75,23 @@ describe('the JSON schema', () => {
       },
     });
     expect(JSON.stringify(schema)).not.toMatch(/"(kind|range|secret|unit|fallback)":/);
+  });
+
+  // compiling it examines the schema itself, as editors and Helm do
+  const validate = new Ajv2020({ strict: true, strictTypes: false, allErrors: true }).compile(configJsonSchema());
+
+  it.each(EXAMPLES)('takes %s', (name) => {
+    validate(parse(readFileSync(new URL(name, FOLDER), 'utf8')));
+    expect(validate.errors).toBeNull();
+  });
+
+  it.each([
+    ['a misspelt option', { capture: { pollIntervall: '1s' } }, 'must NOT have additional properties'],
+    ['a section that there is not', { captures: {} }, 'must NOT have additional properties'],
+    ['a duration without its unit', { shutdown: { drain: 5 } }, 'must be string'],
+    ['a list as the value of a match', { routes: [{ destination: 'k', match: { type: {} } }] }, 'must be array'],
+  ])('refuses %s', (_, part, message) => {
+    validate({ ...(parse(MINIMAL) as object), ...part });
+    expect(validate.errors?.map((error) => error.message)).toContain(message);
   });
 });

@@ -8,6 +8,11 @@ ports:
   - name: admin
     containerPort: {{ include "outbox-relay.adminPort" . }}
     protocol: TCP
+  {{- with include "outbox-relay.grpcPort" . }}
+  - name: grpc-health
+    containerPort: {{ . }}
+    protocol: TCP
+  {{- end }}
 {{- include "outbox-relay.probe" (dict "root" . "name" "startup" "path" "/healthz") }}
 {{- include "outbox-relay.probe" (dict "root" . "name" "liveness" "path" "/healthz") }}
 {{- if eq .Values.mode "deployment" }}

@@ -2,14 +2,11 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{- /* Of a release's name: it may have dots, which names of Services and volumes may not; and these have 63 characters, with "-credentials" behind it. */ -}}
 {{- define "outbox-relay.fullname" -}}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
-{{- else if contains (include "outbox-relay.name" .) .Release.Name }}
-{{- .Release.Name | trunc 52 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name (include "outbox-relay.name" .) | trunc 52 | trimSuffix "-" }}
-{{- end }}
+{{- $name := include "outbox-relay.name" . }}
+{{- $release := .Release.Name | replace "." "-" }}
+{{- default (ternary $release (printf "%s-%s" $release $name) (contains $name $release)) .Values.fullnameOverride | trunc 51 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "outbox-relay.selectorLabels" -}}
@@ -71,6 +68,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- define "outbox-relay.adminPort" -}}
 {{- dig "admin" "port" 9464 .Values.config | int }}
+{{- end }}
+
+{{- /* The port of gRPC's health service; empty where there is none. */ -}}
+{{- define "outbox-relay.grpcPort" -}}
+{{- with dig "admin" "grpc" "port" nil .Values.config }}{{ int . }}{{ end }}
 {{- end }}
 
 {{- /* A duration of the configuration (20s, 1.5m, 500ms) in whole seconds, rounded up. */ -}}

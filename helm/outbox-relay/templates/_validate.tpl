@@ -19,9 +19,13 @@
 {{- if and .Values.sidecar.containers (eq .Values.mode "deployment") }}
 {{- fail "sidecar.containers are for mode: sidecar" }}
 {{- end }}
-{{- $needed := add (include "outbox-relay.seconds" (dig "shutdown" "drain" "20s" .Values.config)) 5 | int }}
+{{- $drain := dig "shutdown" "drain" "20s" .Values.config }}
+{{- $unknown := and (contains "${" (toString $drain)) (not (kindIs "invalid" .Values.terminationGracePeriodSeconds)) }}
+{{- if not $unknown }}
+{{- $needed := add (include "outbox-relay.seconds" $drain) 5 | int }}
 {{- if lt (include "outbox-relay.gracePeriod" . | int) $needed }}
 {{- fail (printf "terminationGracePeriodSeconds must be at least %d: shutdown.drain and 5 s" $needed) }}
+{{- end }}
 {{- end }}
 {{- if .Values.init.enabled }}
 {{- if not .Values.init.existingSecret }}

@@ -63,13 +63,14 @@ export interface TemplateOptions {
   readonly chart?: string;
   /** As `1.33.0`. */
   readonly kubernetes?: string;
+  /** Name of the release; `shop` unless given. */
+  readonly release?: string;
 }
 
-/** Runs `helm template` with these values. The release is called `shop`. */
+/** Runs `helm template` with these values. */
 export async function template(values: Values, options: TemplateOptions = {}): Promise<HelmResult> {
-  return withValues(values, (file) =>
-    helm('template', 'shop', options.chart ?? CHART, '-f', file, '--kube-version', options.kubernetes ?? '1.33.0'),
-  );
+  const { chart = CHART, kubernetes = '1.33.0', release = 'shop' } = options;
+  return withValues(values, (file) => helm('template', release, chart, '-f', file, '--kube-version', kubernetes));
 }
 
 /** What these values make of a chart. @throws when they make nothing */
