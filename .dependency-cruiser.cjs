@@ -21,6 +21,16 @@ module.exports = {
     only('observe', ['core']),
     only('admin', ['core', 'observe', 'tls']),
     only('verify', ['core', 'postgres', 'publish', 'route']),
+    // What applications import: the back-off and the reading of Postgres errors are core's, the rest is their own.
+    only('resilience', ['core']),
+    only('client', ['core', 'resilience']),
+    only('inbox', ['core', 'resilience']),
+    {
+      name: 'the-daemon-knows-nothing-of-what-applications-import',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(client|inbox|resilience)/' },
+      to: { path: '^src/(client|inbox|resilience)/' },
+    },
     {
       name: 'only-app-and-cli-know-everything',
       severity: 'error',

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../core/error-catalogue.ts';
 import { RelayError } from '../core/errors.ts';
+import { errorCode, firstError, isConnectionFailure, sqlState } from '../core/postgres-failure.ts';
 import { tlsFault } from '../tls/fault.ts';
 
 const BY_STATE: Readonly<Record<string, ErrorCode>> = {
@@ -35,26 +36,11 @@ const BY_STATE_CLASS: Readonly<Record<string, ErrorCode>> = {
   '28': 'postgres_authentication',
 };
 
-/** errno and resolver codes of a connection that is not to be had, or was lost. */
-const UNREACHABLE =
-  /^(E(CONNREFUSED|CONNRESET|CONNABORTED|PIPE|TIMEDOUT|HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|NOTFOUND|AI_AGAIN|NOENT|ACCES|ADDRNOTAVAIL)|ERR_SOCKET_CLOSED|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END)$/;
-
-/** What `pg` itself says without any code, at the version that package-lock.json pins. */
+/** What else `pg` says without any code, at the version that package-lock.json pins. */
 const BY_TEXT: readonly (readonly [RegExp, ErrorCode])[] = [
-  [/^Connection terminated|^Client (was closed|has encountered)|^timeout expired$/, 'postgres_unreachable'],
   [/^The server does not support SSL|establishing an SSL connection$/, 'postgres_tls'],
   [/^SASL: /, 'postgres_authentication'],
 ];
-
-/** The SQLSTATE of an error from Postgres, looked for in its causes too; null when there is none. */
-export function sqlState(error: unknown): string | null {
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    const code = codeOf(at);
-    // A node errno such as EPIPE has five letters too; a SQLSTATE always has a digit.
-    if (code !== undefined && /^(?=.*[0-9])[0-9A-Z]{5}$/.test(code)) return code;
-  }
-  return null;
-}
 
 /**
  * Classifies anything thrown by `pg`: by SQLSTATE, else errno, else (where `pg` gives no code) its text. What is not
@@ -80,7 +66,7 @@ export function postgresError(error: unknown, doing: string): RelayError {
 }
 
 function tlsError(error: unknown, message: string): RelayError | null {
-  const fault = tlsFault(error instanceof Error ? codeOf(firstError(error)) : undefined, 'postgres.tls');
+  const fault = tlsFault(error instanceof Error ? errorCode(firstError(error)) : undefined, 'postgres.tls');
   if (fault === null) return null;
   const code = fault.kind === 'client-certificate' ? 'postgres_client_certificate' : 'postgres_tls';
   return new RelayError(code, message, { cause: error, remedy: fault.remedy });
@@ -91,24 +77,11 @@ function classifyState(state: string): ErrorCode {
 }
 
 function classifyClientError(error: unknown): ErrorCode {
-  if (!(error instanceof Error)) return 'postgres_query_failed';
-  const code = codeOf(error);
-  if (code !== undefined && UNREACHABLE.test(code)) return 'postgres_unreachable';
-  if (error instanceof AggregateError && error.errors.length > 0) return classifyClientError(error.errors[0]);
-  return BY_TEXT.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'postgres_query_failed';
+  if (isConnectionFailure(error)) return 'postgres_unreachable';
+  const text = error instanceof Error ? firstError(error).message : '';
+  return BY_TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? 'postgres_query_failed';
 }
 
 function firstText(error: Error): string {
   return error.message || firstError(error).message || error.name;
-}
-
-/** Of Node's happy-eyeballs connect, which gives one error an address. */
-function firstError(error: Error): Error {
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
-  return first instanceof Error ? first : error;
-}
-
-function codeOf(error: Error): string | undefined {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' ? code : undefined;
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { RelayError } from '../core/errors.ts';
-import { sqlState } from './error.ts';
+import { sqlState } from '../core/postgres-failure.ts';
 
 /** Which server a session is on: tells two servers apart, and two lives of one. */
 export interface PrimaryIdentity {

@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { RelayError } from '../core/errors.ts';
+import { sqlState } from '../core/postgres-failure.ts';
 import { parseSnapshot, seesTransaction, type Snapshot } from '../core/snapshot.ts';
 import type { PublishedRow, Settler, SettleResult } from '../core/store.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { refArrays } from './array-parameter.ts';
-import { sqlState } from './error.ts';
 import { columnReference, textExpression } from './column-text.ts';
 import { quoteTable } from './identifier.ts';
 import { deliveryArrays, KEEPING_NOTHING, keeping, type Keeping } from './published-ids.ts';

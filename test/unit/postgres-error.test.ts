@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RelayError } from '../../src/core/errors.ts';
-import { postgresError, sqlState } from '../../src/postgres/error.ts';
+import { sqlState } from '../../src/core/postgres-failure.ts';
+import { postgresError } from '../../src/postgres/error.ts';
 
 const coded = (code: string, message = 'what happened'): Error => Object.assign(new Error(message), { code });
 

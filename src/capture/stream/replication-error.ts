@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../core/error-catalogue.ts';
 import { RelayError } from '../../core/errors.ts';
-import { postgresError, sqlState } from '../../postgres/error.ts';
+import { sqlState } from '../../core/postgres-failure.ts';
+import { postgresError } from '../../postgres/error.ts';
 import { quoteIdentifier } from '../../postgres/identifier.ts';
 
 interface Refusal {

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { PassRequest, TablePass, TableReader } from '../../core/capture.ts';
 import { RelayError } from '../../core/errors.ts';
 import { parseLsn } from '../../core/lsn.ts';
+import { sqlState } from '../../core/postgres-failure.ts';
 import type { OutboxRow } from '../../core/row.ts';
 import type { FullXid } from '../../core/snapshot.ts';
 import { type OutboxTable, staysBytes } from '../../core/table.ts';
@@ -14,7 +15,7 @@ import {
   type PostgresOptions,
 } from '../../postgres/connection.ts';
 import { withinDeadline } from '../../postgres/deadline.ts';
-import { postgresError, sqlState } from '../../postgres/error.ts';
+import { postgresError } from '../../postgres/error.ts';
 import { flushLog } from '../../postgres/flush-guard.ts';
 import { SqlSession } from '../../postgres/session.ts';
 import { IN_ORDER_SETTINGS, type RowFilters } from '../../postgres/unpublished-rows.ts';
