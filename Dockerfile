@@ -14,7 +14,7 @@ WORKDIR /app
 # The workspaces hold Postgres for the tests: they are left out.
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --workspaces=false --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json tsconfig.types.json ./
 COPY src src
 # The last stage has no /usr/bin/env, and nothing that could make a link.
 RUN npm run build && \

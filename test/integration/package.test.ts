@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -17,6 +18,19 @@ const TIMEOUT_MS = 300_000;
 /** Every version of Node that is supported, oldest first: the very first that package.json admits, then the newest of each. */
 const NODE_VERSIONS = ['20.19.4', '22', '24'] as const;
 
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string | { readonly types: string }>>;
+}
+
+const MANIFEST = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
+
+/** What applications import: `outbox-relay/client`, ... */
+const ENTRIES = Object.entries(MANIFEST.exports).flatMap(([path, target]) =>
+  typeof target === 'string' ? [] : [{ name: path.replace(/^\./, 'outbox-relay'), types: target.types }],
+);
+
 const listed = async (folder: string, pattern: RegExp): Promise<string[]> => {
   const entries = await readdir(join(ROOT, folder), { recursive: true });
   return entries.filter((name) => pattern.test(name)).map((name) => `${folder}/${name}`);
@@ -31,7 +45,7 @@ describe('the package', () => {
     folder.path = await mkdtemp(join(tmpdir(), 'outbox-relay-package-'));
     await mkdir(stage(), { recursive: true });
     // what it is built from, what `npm pack` takes, and some that it must not take
-    const built = ['src', 'tsconfig.json', 'tsconfig.build.json'];
+    const built = ['src', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.types.json'];
     const packed = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'sql', 'config'];
     for (const name of [...built, ...packed, 'helm', 'deploy', 'Dockerfile', '.npmrc'])
       await cp(join(ROOT, name), stage(name), { recursive: true });
@@ -51,13 +65,16 @@ describe('the package', () => {
       ...(await listed('config', /\.(yaml|json)$/)),
       ...sources.map((path) => path.replace(/^src/, 'dist').replace(/\.ts$/, '.js')),
     ];
-    expect(files.map(({ path }) => path).sort()).toEqual(expected.sort());
+    const isDeclaration = (path: string): boolean => path.endsWith('.d.ts');
+    const paths = files.map(({ path }) => path).sort();
+    expect(paths.filter((path) => !isDeclaration(path))).toEqual(expected.sort());
+    // types of what applications import, and of what that is made of
+    for (const path of paths.filter(isDeclaration)) expect(path).toMatch(/^dist\/(client|inbox|resilience|core)\//);
+    for (const { types } of ENTRIES) expect(paths).toContain(types.slice(2));
   });
 
   it('names everything that it imports among its dependencies', async () => {
-    const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
-    };
+    const dependencies = { ...MANIFEST.dependencies, ...MANIFEST.peerDependencies };
     const texts = await Promise.all((await listed('src', /\.ts$/)).map((path) => readFile(join(ROOT, path), 'utf8')));
     const imported = texts
       .flatMap((text) => [...text.matchAll(/\b(?:from |import\()'((?:@[\w-]+\/)?[\w-]+)(?:\/[^']*)?'/g)])

@@ -1,4 +1,4 @@
-import { parseTableName } from './table-name.ts';
+import { parseTableName } from '../../core/table-name.ts';
 import { section, text } from './scalars.ts';
 import { attempt } from './transformations.ts';
 

@@ -1,11 +1,7 @@
-export interface TableName {
-  readonly schema: string;
-  readonly name: string;
-}
+import { MAX_IDENTIFIER_BYTES, type TableName } from './identifier.ts';
 
-/** Postgres cuts names at 63 bytes; the longest derived name is `<table>_schema_version`. */
-const MAX_TABLE_BYTES = 63 - '_schema_version'.length;
-const MAX_SCHEMA_BYTES = 63;
+/** The longest name that is derived from a table's is `<table>_schema_version`. */
+const MAX_TABLE_BYTES = MAX_IDENTIFIER_BYTES - '_schema_version'.length;
 
 const PART = '(?:"(?:[^"]|"")+"|[A-Za-z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*)';
 const QUALIFIED = new RegExp(`^(?:(${PART})\\.)?(${PART})$`);
@@ -22,8 +18,8 @@ export function parseTableName(text: string): TableName {
     throw new RangeError('expected a table name such as public.outbox or "My Schema"."Outbox"');
   }
   const table = { schema: identifier(match[1] ?? 'public'), name: identifier(match[2]) };
-  if (Buffer.byteLength(table.schema) > MAX_SCHEMA_BYTES) {
-    throw new RangeError(`a schema's name has at most ${MAX_SCHEMA_BYTES} bytes`);
+  if (Buffer.byteLength(table.schema) > MAX_IDENTIFIER_BYTES) {
+    throw new RangeError(`a schema's name has at most ${MAX_IDENTIFIER_BYTES} bytes`);
   }
   if (Buffer.byteLength(table.name) > MAX_TABLE_BYTES) {
     throw new RangeError(
