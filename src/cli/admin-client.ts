@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { PeerCertificate } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
-import { type Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { RelayError } from '../core/errors.ts';
 import { configOf, type ConfigOption } from './config-option.ts';
 
@@ -43,11 +43,20 @@ const SILENCE_MS = 15_000;
 /** `--url`, `--token-file`, `--ca`, `--client-cert` and `--client-key`. */
 export function addAdminOptions(command: Command): Command {
   return command
-    .option('--url <url>', 'where the relay answers (default: by admin.host and admin.port of the configuration)')
+    .option(
+      '--url <url>',
+      'where the relay answers (default: by admin.host and admin.port of the configuration)',
+      address,
+    )
     .option('--token-file <file>', 'its token (default: admin.token, $OUTBOX_RELAY_ADMIN_TOKEN)')
     .option('--ca <file>', 'authority of its certificate (default: admin.tls.cert itself is expected)')
     .option('--client-cert <file>', 'client certificate, where admin.tls.clientCa asks for one')
     .option('--client-key <file>', 'key of the client certificate');
+}
+
+function address(text: string): string {
+  if (URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)) return text;
+  throw new InvalidArgumentError('Expected an address such as http://127.0.0.1:9464.');
 }
 
 /** @throws RelayError `config_invalid` */

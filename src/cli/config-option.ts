@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
+import { RelayError } from '../core/errors.ts';
 import type { Config } from '../config/index.ts';
 
 /** What every command that needs the configuration takes. */
@@ -18,5 +19,15 @@ export const SURROUNDINGS = { env: process.env, readFile: (path: string) => read
 /** Loads what `--config` names, completed by the environment. @throws RelayError `config_invalid` */
 export async function configOf({ config }: ConfigOption): Promise<Config> {
   const { loadConfig } = await import('../config/index.ts');
-  return loadConfig({ ...(config === undefined ? {} : { file: config }), ...SURROUNDINGS });
+  if (config !== undefined) return loadConfig({ file: config, ...SURROUNDINGS });
+  try {
+    return loadConfig(SURROUNDINGS);
+  } catch (error) {
+    if (!(error instanceof RelayError)) throw error;
+    const { code, message, cause } = error;
+    throw new RelayError(code, message, {
+      cause,
+      remedy: 'Name a configuration file: --config FILE, or OUTBOX_RELAY_CONFIG.',
+    });
+  }
 }

@@ -68,7 +68,9 @@ export async function runCli(args: readonly string[]): Promise<number> {
     if (!OWN_SIGNALS.has(command.name())) ending.listen();
   });
   try {
-    return await Promise.race([program.parseAsync(args, { from: 'user' }).then(() => code), ending.code]);
+    return await ending.exitCode(
+      await Promise.race([program.parseAsync(args, { from: 'user' }).then(() => code), ending.code]),
+    );
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     tell(error, json);

@@ -82,6 +82,24 @@ describe('without any server', () => {
     expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: {} });
   });
 
+  it.each(['nonsense', 'localhost:9464', 'postgres://relay@db/shop'])(
+    'status and tap refuse %s as the address of a relay',
+    async (url) => {
+      for (const command of ['status', 'tap']) {
+        const { code, stderr } = await run(command, '--url', url);
+        expect([code, stderr.includes('such as http://127.0.0.1:9464')]).toEqual([2, true]);
+      }
+    },
+  );
+
+  it('names --config where no configuration is given at all', async () => {
+    const { code, stderr } = await run('run');
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /postgres: is missing.*\n.*destinations: is missing[^]*\n {2}Name a configuration file: --config FILE/,
+    );
+  });
+
   it('suggests what was meant', async () => {
     expect((await outboxRelay('chek')).stderr).toContain('Did you mean check?');
     expect((await outboxRelay('check', '--jsn')).stderr).toContain('Did you mean --json?');

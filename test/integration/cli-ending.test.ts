@@ -49,6 +49,25 @@ describe('output that nobody reads', () => {
   });
 });
 
+/** A device of Linux that takes nothing: each write fails as on a full disk. */
+describe.runIf(onLinux)('a full disk', () => {
+  it.each(['config schema', 'completion bash', 'config validate'])(
+    'does not make half a report of %s pass for a whole one',
+    async (command) => {
+      const config = await configFile({
+        postgres: { url: 'postgres://relay@db/shop' },
+        destinations: { console: { type: 'console' } },
+      });
+      const words = [...CLI, ...command.split(' ')].map((word) => `'${word}'`).join(' ');
+      const { code, output } = startCommand('bash', ['-c', `OUTBOX_RELAY_CONFIG='${config}' ${words} > /dev/full`]);
+      expect([await code, output()]).toEqual([
+        1,
+        expect.stringMatching(/^outbox-relay: cannot write to standard output: ENOSPC.*\n$/),
+      ]);
+    },
+  );
+});
+
 describeWithService('postgres', 'Ctrl-C', () => {
   const database = freshDatabase();
   const schema = uniqueName('ending');

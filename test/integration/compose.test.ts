@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -9,8 +10,16 @@ import { loadConfig } from '../../src/config/index.ts';
 import { outboxRelay } from '../support/cli.ts';
 import { connectAdmin, dropRoles } from '../support/outbox.ts';
 import { startRelay } from '../support/relay-process.ts';
-import { describeWithService, describeWithTool, freshDatabase, uniqueName } from '../support/service.ts';
+import {
+  describeWithLauncher,
+  describeWithService,
+  describeWithTool,
+  freshDatabase,
+  uniqueName,
+} from '../support/service.ts';
 import { npmPackage } from '../support/services/npm-package.ts';
+import { promtool } from '../support/services/prometheus-distribution.ts';
+import { removeScratchFolder, scratchFolder } from '../support/services/scratch.ts';
 import { until } from '../support/services/until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -73,6 +82,13 @@ describe('compose.yaml', () => {
       }
   });
 
+  it('names an exact version of each image', () => {
+    const images = Object.values(services).flatMap(({ image }) => (image === 'outbox-relay' ? [] : [image]));
+    expect(images).not.toEqual([]);
+    // of Postgres that is two numbers
+    expect(images.filter((image) => !/^postgres:\d+\.\d+$|:v?\d+\.\d+\.\d+(-[a-z]+)?$/.test(image))).toEqual([]);
+  });
+
   it('publishes ports on this machine only, each once', () => {
     const ports = Object.values(services).flatMap((service) => service.ports ?? []);
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
@@ -131,6 +147,25 @@ describe('compose.yaml', () => {
     });
     expect(fileIn(grafana, home)).toBe('helm/outbox-relay/dashboards/outbox-relay.json');
     expect(JSON.parse(read(fileIn(grafana, home) ?? ''))).toHaveProperty('panels');
+  });
+});
+
+describeWithLauncher('prometheus', 'the configuration of Prometheus in compose.yaml', () => {
+  it('is valid, with the rules that it loads', async () => {
+    const folder = await scratchFolder('prometheus-config');
+    onTestFinished(() => removeScratchFolder(folder));
+    const prometheus = services.prometheus!;
+    const rules = join(ROOT, fileIn(prometheus, '/etc/prometheus/rules') ?? '');
+    const text = read(fileIn(prometheus, '/etc/prometheus/prometheus.yml') ?? '');
+    const check = async (config: string): ReturnType<typeof promtool> => {
+      const file = join(folder, 'prometheus.yml');
+      await writeFile(file, config);
+      return promtool(['check', 'config', file]);
+    };
+    const { ok, output } = await check(text.replace('/etc/prometheus/rules', rules));
+    expect(output).toMatch(/1 rule files found[^]*SUCCESS: \d+ rules found/);
+    expect(ok).toBe(true);
+    expect(await check(text.replace('scrape_interval', 'scrape_intervall'))).toMatchObject({ ok: false });
   });
 });
 
