@@ -28,6 +28,13 @@ export function tableMapping(config: Config): TableMapping {
   return { ...config.table, extra: [...new Set([...columnsUsed(routeSpecs(config)), ...others])] };
 }
 
+/** Where a route and its dead letters lead. A topic that is rewritten is not among them: the template does not tell it. */
+export function addressTemplates(route: Config['routes'][number]): readonly AddressTemplate[] {
+  const { address, deadLetter, rewrite } = route;
+  const own = rewrite === null || address.kind === 'exchange' ? [address] : [];
+  return deadLetter === null ? own : [...own, deadLetter];
+}
+
 /**
  * Where a destination's routes and dead letters lead, as far as no column has a say in it. Of an exchange only the name
  * must be known: which routing keys rows will have does not matter to whether it is there and what is behind it.
@@ -35,7 +42,7 @@ export function tableMapping(config: Config): TableMapping {
 export function fixedAddresses(config: Config, destination: string): readonly Address[] {
   return config.routes
     .filter((route) => route.destination === destination)
-    .flatMap(({ address, deadLetter }) => (deadLetter === null ? [address] : [address, deadLetter]))
+    .flatMap(addressTemplates)
     .flatMap((address) => fixedAddress(address) ?? []);
 }
 

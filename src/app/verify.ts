@@ -13,7 +13,7 @@ import { verifyStream, watchExchanges } from '../verify/rabbit-destination.ts';
 import { RabbitQueues } from '../verify/rabbit-queue.ts';
 import { PublishedRecord } from '../verify/record.ts';
 import { type DestinationReport, isSound, type VerifyReport } from '../verify/report.ts';
-import { tableMapping } from './routes.ts';
+import { addressTemplates, tableMapping } from './routes.ts';
 
 /** What `outbox-relay verify` is asked. */
 export interface VerifyOptions {
@@ -89,7 +89,7 @@ async function taskOf(
   return {
     destination,
     record,
-    templates: routes.flatMap(({ address, deadLetter }) => (deadLetter === null ? [address] : [address, deadLetter])),
+    templates: routes.flatMap(addressTemplates),
     window: { since: moment(since), until: moment(until) },
     recordBegin: config.published.retain === null ? null : await record.begin(),
     marginMs,

@@ -19,7 +19,9 @@ export interface RouteContext {
   readonly columns: ColumnsConfig | null;
 }
 
-type AddressSettings = Pick<RouteSettings, 'topic' | 'exchange' | 'routingKey'>;
+type AddressSettings = Pick<RouteSettings, 'topic' | 'exchange' | 'routingKey'> & {
+  readonly partition?: string | null;
+};
 
 /**
  * Gives each route the address that its kind of destination takes, and checks the routes against destinations, columns
@@ -39,11 +41,14 @@ export function resolveRoutes(
       match: route.match ?? {},
       destination: route.destination,
       address: addressOf(route, type, path, problems),
+      rewrite: route.rewrite,
+      partition: route.partition,
       key: route.key,
       headers: route.headers,
       contentType: route.contentType,
       onError: route.onError,
       deadLetter: deadLetterOf(route, type, [...path, 'deadLetter'], problems),
+      debezium: route.debezium,
     };
     checkColumns(route, resolved, context.columns, path, problems);
     return [resolved];
@@ -115,6 +120,9 @@ function refuseForeign(
       problems.add([...path, option], 'is for RabbitMQ, and the destination is of type kafka: use topic');
     }
   }
+  if (type === 'rabbitmq' && (route.partition ?? null) !== null) {
+    problems.add([...path, 'partition'], 'is for Kafka, and the destination is of type rabbitmq');
+  }
   if (type === 'rabbitmq' && route.topic !== undefined) {
     problems.add(
       [...path, 'topic'],
@@ -170,7 +178,8 @@ function checkColumns(
     }
   };
   check([...path, 'match'], Object.keys(route.match ?? {}));
-  checkAll(path, { ...address, key: route.key });
+  check([...path, 'debezium', 'envelope'], Object.values(route.debezium?.envelope ?? {}));
+  checkAll(path, { ...address, key: route.key, partition: route.partition });
   checkAll([...path, 'headers'], route.headers);
   checkAll([...path, 'deadLetter'], deadLetter ?? {});
 }

@@ -16,7 +16,15 @@ type Mode = 'value' | 'template' | 'plain';
 
 const PLACEHOLDER = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
 const VARIABLE = /^(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
-const TEMPLATES = new Set<string | number>(['topic', 'exchange', 'routingKey', 'key', 'headers', 'deadLetter']);
+const TEMPLATES = new Set<string | number>([
+  'topic',
+  'exchange',
+  'routingKey',
+  'key',
+  'partition',
+  'headers',
+  'deadLetter',
+]);
 
 /** Replaces `${VAR}`, `${VAR:-default}`, `${env:VAR}` and `${file:/path}` in all texts of a tree; `$${` is a literal `${`. */
 export function substituteTree(tree: unknown, surroundings: Surroundings, problems: Problems): unknown {

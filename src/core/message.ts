@@ -38,6 +38,10 @@ export interface OutgoingMessage {
   readonly route: number;
   /** What the message counts against the memory budget, in bytes: body, key, headers and a fixed overhead. */
   readonly bytes: number;
+  /** What the header `id` says where that is not the row's id as it is: another may have been told to expect it in quotes. */
+  readonly idHeader?: string;
+  /** Kafka: the partition, from 0; left out: by the key. */
+  readonly partition?: number;
   /** Its span, whose ids are in its headers; null or left out: it is not traced. */
   readonly trace?: MessageTrace | null;
 }

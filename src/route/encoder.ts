@@ -21,10 +21,22 @@ export interface Contents {
   readonly contentType: string;
   readonly headers: readonly Header[];
   readonly trace: MessageTrace | null;
+  /** What the header `id` says where that is not the row's id as it is. */
+  readonly idHeader?: string;
+  /** How large the body is when it is not the row's own, in bytes; left out: it is. */
+  readonly copied?: number;
 }
 
-/** Makes a row's values the contents of a message. The body's bytes are not copied. */
-export class Encoder {
+/** Makes a row's values the contents of a message. */
+export interface MessageEncoder {
+  /** @throws RelayError `route_headers`, `route_template` */
+  encode(row: OutboxRow): Contents;
+  /** What can be said of a row that is at fault: without headers when these are the fault. */
+  encodeWhatCan(row: OutboxRow): Contents;
+}
+
+/** The relay's own messages: the payload as it is. The body's bytes are not copied. */
+export class Encoder implements MessageEncoder {
   readonly #payload: number;
   readonly #type: number;
   readonly #headers: number;

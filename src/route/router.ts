@@ -5,8 +5,11 @@ import type { OutboxRow } from '../core/row.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { compileAddress } from './address.ts';
 import { rowColumn } from './column.ts';
+import type { ConnectFormat } from './debezium/spec.ts';
 import { deadLetterMessage } from './dead-letter.ts';
-import { Encoder, messageBytes } from './encoder.ts';
+import { compileConnectText, DebeziumEncoder } from './debezium/encoder.ts';
+import { Encoder, type MessageEncoder, messageBytes } from './encoder.ts';
+import { compilePartition } from './partition.ts';
 import { compileRules } from './rules.ts';
 import type { RouteSpec } from './spec.ts';
 import { compileTemplate } from './template.ts';
@@ -20,7 +23,8 @@ interface Route {
   readonly destination: string;
   readonly addressOf: (row: OutboxRow) => Address;
   readonly keyOf: (row: OutboxRow) => string | null;
-  readonly encoder: Encoder;
+  readonly partitionOf: ((row: OutboxRow) => number | null) | null;
+  readonly encoder: MessageEncoder;
   readonly deadLetterOf: ((row: OutboxRow) => Address) | null;
 }
 
@@ -73,17 +77,31 @@ interface RouteContext {
 }
 
 function compileRoute(spec: RouteSpec, { table, destinations, tracing }: RouteContext, where: string): Route {
-  const { destination, address, key, deadLetter } = spec;
+  const { destination, address, key, deadLetter, rewrite, partition, debezium } = spec;
   if (!destinations.includes(destination)) {
     throw new RelayError('config_invalid', `${where} names the destination '${destination}', which is not configured`);
   }
   return {
     destination,
-    addressOf: compileAddress(address, table, where),
-    keyOf: key === null ? () => null : compileTemplate(key, table, `${where}.key`).render,
-    encoder: new Encoder(spec, table, where, tracing),
+    addressOf: compileAddress(address, table, where, rewrite),
+    keyOf: compileKey(key, debezium?.key ?? 'plain', table, `${where}.key`),
+    partitionOf: partition === null ? null : compilePartition(partition, table, `${where}.partition`),
+    encoder:
+      debezium === null
+        ? new Encoder(spec, table, where, tracing)
+        : new DebeziumEncoder({ ...spec, debezium }, table, where, tracing),
     deadLetterOf: deadLetter === null ? null : compileAddress(deadLetter, table, `${where}.deadLetter`),
   };
+}
+
+function compileKey(
+  key: string | null,
+  format: ConnectFormat,
+  table: OutboxTable,
+  where: string,
+): (row: OutboxRow) => string | null {
+  if (key === null) return () => null;
+  return format === 'json' ? compileConnectText(key, format, table, where) : compileTemplate(key, table, where).render;
 }
 
 function routeBy(route: Route, index: number, row: OutboxRow): Routed {
@@ -91,9 +109,10 @@ function routeBy(route: Route, index: number, row: OutboxRow): Routed {
   try {
     key = route.keyOf(row);
     const address = route.addressOf(row);
-    const { body, type, contentType, headers, trace } = route.encoder.encode(row);
-    const bytes = messageBytes(row, headers);
-    const message: OutgoingMessage = {
+    const { body, type, contentType, headers, trace, idHeader, copied } = route.encoder.encode(row);
+    const bytes = messageBytes(row, headers) + (copied ?? 0);
+    const partition = route.partitionOf === null ? null : route.partitionOf(row);
+    const plain: OutgoingMessage = {
       row,
       address,
       key,
@@ -105,6 +124,11 @@ function routeBy(route: Route, index: number, row: OutboxRow): Routed {
       bytes,
       trace,
     };
+    // the same shape for all plain messages: they are many
+    const message =
+      idHeader === undefined && partition === null
+        ? plain
+        : { ...plain, ...(idHeader !== undefined && { idHeader }), ...(partition !== null && { partition }) };
     return { destination: route.destination, row, message, fault: null };
   } catch (fault) {
     if (!(fault instanceof RelayError)) throw fault;

@@ -54,7 +54,9 @@ export function createRowFilters(
       const exhaustive = branches.some(takesAll) || destination !== first;
       if (!exhaustive) return null;
       const keys = new Set(
-        branches.filter((spec) => spec.destination === destination).map(({ key }) => soleColumn(key, table)),
+        branches
+          .filter((spec) => spec.destination === destination)
+          .map(({ key, debezium }) => (debezium?.key === 'json' ? null : soleColumn(key, table))),
       );
       const [key] = keys;
       return keys.size === 1 && key !== undefined ? key : null;

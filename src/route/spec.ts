@@ -1,6 +1,8 @@
 import type { OnError } from '../core/routing.ts';
 import { parseTemplate } from '../core/template.ts';
 import { ROW_IDENTITY } from './column.ts';
+import type { DebeziumSpec } from './debezium/spec.ts';
+import type { RewriteSpec } from './rewrite.ts';
 
 /** Where messages go, as templates. */
 export type AddressTemplate =
@@ -16,6 +18,10 @@ export interface RouteSpec {
   readonly match: Readonly<Record<string, readonly (string | null)[]>>;
   readonly destination: string;
   readonly address: AddressTemplate;
+  /** What becomes of the topic, or the routing key, when the templates are filled in; null: nothing. */
+  readonly rewrite: RewriteSpec | null;
+  /** Template of the number of the partition, a single column; null, or a column that is null: by the key. For Kafka. */
+  readonly partition: string | null;
   /** Template of the message key; null: no key, no order. A template of a single column gives no key when that is null. */
   readonly key: string | null;
   /** Header name to template. A template of a single column leaves the header out when that is null. */
@@ -25,6 +31,8 @@ export interface RouteSpec {
   readonly onError: OnError;
   /** Where rows at fault are sent with `onError: dead-letter`; null for the others. */
   readonly deadLetter: AddressTemplate | null;
+  /** Null: the relay's own messages, the payload as it is. */
+  readonly debezium: DebeziumSpec | null;
 }
 
 /**
@@ -35,6 +43,7 @@ export function columnsUsed(specs: readonly RouteSpec[]): readonly string[] {
   const names = new Set<string>();
   for (const spec of specs) {
     for (const name of Object.keys(spec.match)) names.add(name);
+    for (const name of Object.values(spec.debezium?.envelope ?? {})) names.add(name);
     for (const template of templatesOf(spec)) {
       for (const part of parseTemplate(template)) if (typeof part !== 'string') names.add(part.column);
     }
@@ -50,6 +59,7 @@ function templatesOf(spec: RouteSpec): readonly string[] {
       address.kind === 'topic' ? [address.topic] : [address.exchange, address.routingKey],
     ),
     ...(spec.key === null ? [] : [spec.key]),
+    ...(spec.partition === null ? [] : [spec.partition]),
     ...Object.values(spec.headers),
   ];
 }

@@ -9,6 +9,7 @@ import { createRowFilters } from '../../src/route/row-filters.ts';
 import type { RouteSpec } from '../../src/route/spec.ts';
 import { connectAdmin } from '../support/outbox.ts';
 import { describeWithService, freshDatabase } from '../support/service.ts';
+import { routeOf } from '../unit/route-support.ts';
 
 /** Per type: SQL expressions for its values. The texts that Postgres prints for them are what routes match. */
 const COLUMNS: readonly (readonly [type: string, values: readonly string[]])[] = [
@@ -115,16 +116,8 @@ describeWithService('postgres', 'which rows a pass reads for a destination', () 
     }
   };
 
-  const specOf = (match: RouteSpec['match'], destination: string): RouteSpec => ({
-    match,
-    destination,
-    address: { kind: 'topic', topic: 't' },
-    key: null,
-    headers: {},
-    contentType: null,
-    onError: 'park-key',
-    deadLetter: null,
-  });
+  const specOf = (match: RouteSpec['match'], destination: string): RouteSpec =>
+    routeOf({ match, destination, address: { kind: 'topic', topic: 't' }, key: null });
 
   test.each(COLUMNS)('matches %s as the relay does', async (type, values) => {
     const table = tableFor(`of ${type}`, type);
@@ -166,15 +159,6 @@ describeWithService('postgres', 'which rows a pass reads for a destination', () 
 
 /** The text that templates and matches see. */
 function textOf(table: OutboxTable, row: OutboxRow): string | null {
-  const spec: RouteSpec = {
-    match: {},
-    destination: 'first',
-    address: { kind: 'topic', topic: 't' },
-    key: '${what}',
-    headers: {},
-    contentType: null,
-    onError: 'park-key',
-    deadLetter: null,
-  };
+  const spec = routeOf({ destination: 'first', address: { kind: 'topic', topic: 't' }, key: '${what}' });
   return createRouter([spec], table, ['first']).route(row).message?.key ?? null;
 }

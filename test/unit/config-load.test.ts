@@ -36,6 +36,9 @@ describe('loading', () => {
         contentType: null,
         onError: 'park-key',
         deadLetter: null,
+        rewrite: null,
+        partition: null,
+        debezium: null,
       },
     ]);
     expect(config.warnings).toEqual([]);
@@ -252,6 +255,16 @@ describe('routes', () => {
     ['[{ destination: k, onError: dead-letter, deadLetter: {} }]', 'routes[0].deadLetter.topic', 'is missing'],
     ['[{ destination: k, headers: { id: x } }]', 'routes[0].headers.id', 'is set by the relay itself'],
     ['[{ destination: k, headers: { a: "${" } }]', 'routes[0].headers.a', 'not closed'],
+    ['[{ destination: k, headers: { type: x } }]', 'routes[0].headers.type', 'is set by the relay itself'],
+    ['[{ destination: k, headers: { id: x }, debezium: {} }]', 'routes[0].headers.id', 'is set by the relay itself'],
+    ['[{ destination: r, partition: "${type}" }]', 'routes[0].partition', 'is for Kafka'],
+    [
+      '[{ destination: k, rewrite: { pattern: "(", replacement: x } }]',
+      'routes[0].rewrite.pattern',
+      'regular expression',
+    ],
+    ['[{ destination: k, debezium: { expandJson: true } }]', 'routes[0].debezium.expandJson', 'value: json'],
+    ['[{ destination: k, debezium: { envelope: { a: type } } }]', 'routes[0].debezium.envelope', 'value: json'],
     ['[{ destination: k, match: {} }]', 'routes[0].match', 'at least one column'],
     ['[{ destination: k, topic: "" }]', 'routes[0].topic', 'not an empty text'],
     ['[{ destination: k }, { destination: r }]', 'routes[0]', 'put it last'],
@@ -259,6 +272,11 @@ describe('routes', () => {
     const text = failure(`${BOTH}routes: ${list}`);
     expect(text).toContain(`- ${path} `);
     expect(text).toContain(message);
+  });
+
+  it('leave the header type to those whose messages are as Debezium has them', () => {
+    const [route] = routes("[{ destination: k, headers: { type: '${type}' }, debezium: { headers: json } }]");
+    expect(route).toMatchObject({ headers: { type: '${type}' }, debezium: { headers: 'json', value: 'plain' } });
   });
 
   it('use only columns that the table has', () => {

@@ -112,6 +112,14 @@ describe('batches', () => {
     expect(partitionsOf(second)).toEqual([1]);
   });
 
+  test('put a message on the partition that its row names, one of each key at a time, and end before one that there is not', () => {
+    const to = (key: string | null, partition: number): OutgoingMessage => ({ ...message(key, 1), partition });
+    const { queue, cut } = cutter([to('a', 2), to(null, 0), to('a', 2), to('a', 1), to('b', 7)], target('t', 1e6, 7));
+    expect(partitionsOf(cut(AMPLE))).toEqual([2, 0, 2]);
+    expect(partitionsOf(cut(AMPLE))).toEqual([1]);
+    expect([cut(AMPLE).messages, queue.length]).toEqual([[], 1]);
+  });
+
   test('never have two topics for one key, and end before a message that would be the second', () => {
     fc.assert(
       fc.property(messagesArbitrary, (messages) => {

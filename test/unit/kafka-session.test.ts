@@ -188,12 +188,15 @@ const messagesArbitrary = fc.array(
         fc.constant('x'.repeat(MAX_BODIES + 1)),
       ),
       fc.constantFrom('t', 't', 't', 'u'),
+      fc.option(fc.record({ partition: fc.nat(PARTITIONS) }), { freq: 2, nil: {} }),
     )
-    .map(([key, body, topic]) => message(key, body, topic)),
+    .map(([key, body, topic, named]) => ({ ...message(key, body, topic), ...named })),
   { maxLength: 60 },
 );
 
-const isRefusable = ({ body }: OutgoingMessage): boolean => isPoison(body) || (body?.length ?? 0) > MAX_BODIES;
+/** Beside what the broker refuses, what is for a partition that there is not. */
+const isRefusable = ({ body, partition = 0 }: OutgoingMessage): boolean =>
+  isPoison(body) || (body?.length ?? 0) > MAX_BODIES || partition >= PARTITIONS;
 
 interface Outcome {
   readonly acked: readonly OutgoingMessage[];

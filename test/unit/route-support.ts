@@ -45,11 +45,14 @@ export function routeOf(spec: Partial<RouteSpec> = {}): RouteSpec {
     match: {},
     destination: 'kafka',
     address: { kind: 'topic', topic: 'outbox.event.${aggregatetype}' },
+    rewrite: null,
+    partition: null,
     key: '${aggregateid}',
     headers: {},
     contentType: null,
     onError: 'park-key',
     deadLetter: null,
+    debezium: null,
     ...spec,
   };
 }

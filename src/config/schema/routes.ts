@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { debeziumSchema } from './debezium.ts';
 import { choice, section, template, text } from './scalars.ts';
 
 export const DEFAULT_TOPIC = 'outbox.event.${aggregatetype}';
@@ -28,20 +29,11 @@ const match = z
     'Columns with the value, or list of values, that a row must have (null: SQL null). A route without it takes every row; it must be the last.',
   );
 
-/** Headers of the relay's own: the dedup key, which must never change, and the event's type. */
-const RESERVED_HEADERS = ['id', 'type', 'x-deduplication-header'];
+/** Headers of the relay's own: the dedup key, which must never change, and the event's type, which Debezium has not. */
+const RESERVED_HEADERS = ['id', 'x-deduplication-header', 'type'];
 
 const headers = z
   .record(z.string(), template('a template'), { error: () => 'expected header names with templates' })
-  .superRefine((given, context) => {
-    for (const name of RESERVED_HEADERS.filter((reserved) => reserved in given)) {
-      context.addIssue({
-        code: 'custom',
-        path: [name],
-        message: 'is set by the relay itself to the id of the row: choose another name',
-      });
-    }
-  })
   .describe("Headers to add, each a template; they go before the row's own of the same name.")
   .prefault({});
 
@@ -66,6 +58,21 @@ export const routeSchema = section({
     .nullable()
     .describe('Message key, a template; order is kept per key. Null: no key, no order.')
     .prefault('${aggregateid}'),
+  partition: template('a template')
+    .nullable()
+    .describe(
+      'Kafka: the number of the partition, from 0, such as `${shard}`. Null, or a column that is null: by the key, as Java does.',
+    )
+    .prefault(null),
+  rewrite: section({
+    pattern: text('a regular expression')
+      .refine(isPattern, 'expected a regular expression')
+      .describe('Regular expression of JavaScript, which must match the whole.'),
+    replacement: text('a text').describe('What it becomes; `$1` and `$<name>` are groups of the pattern.'),
+  })
+    .nullable()
+    .describe('Rewrites the topic, or with RabbitMQ the routing key, that the template comes to. Null: as it is.')
+    .prefault(null),
   headers,
   contentType: text('a media type such as application/json')
     .nullable()
@@ -87,7 +94,22 @@ export const routeSchema = section({
     .nullable()
     .describe('Where dead letters go, on the same destination; needed with `onError: dead-letter`.')
     .prefault(null),
+  debezium: debeziumSchema,
+}).superRefine(({ headers: given, debezium }, context) => {
+  for (const name of debezium === null ? RESERVED_HEADERS : RESERVED_HEADERS.slice(0, -1)) {
+    if (!(name in given)) continue;
+    const message = 'is set by the relay itself to the id of the row: choose another name';
+    context.addIssue({ code: 'custom', path: ['headers', name], message });
+  }
 });
+
+function isPattern(given: string): boolean {
+  try {
+    return new RegExp(given, 'u').source !== '';
+  } catch {
+    return false;
+  }
+}
 
 /** A route as written, with defaults, before the kind of its destination is known. */
 export type RouteSettings = z.output<typeof routeSchema>;
@@ -103,6 +125,9 @@ export interface RouteConfig {
   readonly match: Readonly<Record<string, readonly (string | null)[]>>;
   readonly destination: string;
   readonly address: AddressTemplates;
+  readonly rewrite: RouteSettings['rewrite'];
+  /** A template; null: by the key. */
+  readonly partition: string | null;
   /** A template; null: no key. */
   readonly key: string | null;
   /** Names and templates. */
@@ -111,4 +136,5 @@ export interface RouteConfig {
   readonly contentType: string | null;
   readonly onError: RouteSettings['onError'];
   readonly deadLetter: AddressTemplates | null;
+  readonly debezium: RouteSettings['debezium'];
 }

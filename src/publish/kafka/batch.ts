@@ -53,18 +53,20 @@ export interface BatchSource {
 /**
  * Takes the next batch off the queue: the longest run from its front that the limits allow. It never reaches past a
  * message that does not fit, so the order of the queue is the order of every partition. The first message of a
- * partition fits as long as the request may be so large. A key's messages for two topics never share a request: of a
- * request that is refused in part, a key is stored up to one of its messages, and nothing behind that.
+ * partition fits as long as the request may be so large. A key's messages for two topics, or for two partitions that their
+ * rows name, never share a request: of a request that is refused in part, a key is stored up to one of its messages, and
+ * nothing behind that.
  *
  * @param now milliseconds since 1970, the timestamp of all records
  * @returns the batch; empty when the queue is, when all that is in it is held, when its first topic is not known, or
- *   when its first message alone is larger than a request may be
+ *   when its first message alone is larger than a request may be, or for a partition that the topic does not have
  */
 export function nextBatch(source: BatchSource, limits: BatchLimits, now: number): Batch {
   const { queue, held } = source;
   const messages: OutgoingMessage[] = [];
   const topics = new BatchTopics(source.targetOf);
-  const keys = new TopicOfKeys(messages);
+  const keys = new PlaceOfKeys(messages);
+  let chosen = false;
   let requestBytes = 0;
   for (let message = queue.peek(); message !== undefined; message = queue.peek()) {
     if (held.take(message)) {
@@ -77,11 +79,12 @@ export function nextBatch(source: BatchSource, limits: BatchLimits, now: number)
     const { target } = topic;
     const size = recordSize(message);
     if (requestBytes + size > limits.requestBytes) break;
-    const partition =
-      message.key === null ? target.nextKeyless : source.partitioner.partition(message.key, target.partitions);
+    const partition = message.partition ?? partitionFor(message.key, target, source.partitioner);
+    if (partition >= target.partitions) break;
     const share = topic.shares[partition];
     if (share !== undefined && share.bytes + size > target.batchBytes) break;
-    if (message.key !== null && topics.several && keys.inOther(message.key, target.name)) break;
+    chosen ||= message.partition !== undefined;
+    if (message.key !== null && (topics.several || chosen) && keys.inOther(message.key, placeOf(message))) break;
     topics.add(topic, partition, messages.length, size);
     requestBytes += size;
     queue.shift();
@@ -148,10 +151,10 @@ class BatchTopics {
   }
 }
 
-/** Which topic each key of a batch goes to. Made when a second topic comes into it: most batches have one. */
-class TopicOfKeys {
+/** Where each key of a batch goes. Filled when a second topic comes into it, or a row names its partition: most batches have neither. */
+class PlaceOfKeys {
   readonly #messages: readonly OutgoingMessage[];
-  readonly #topics = new Map<string, string>();
+  readonly #places = new Map<string, string>();
   #seen = 0;
 
   /** @param messages those of the batch, as it grows */
@@ -159,14 +162,23 @@ class TopicOfKeys {
     this.#messages = messages;
   }
 
-  /** Whether the batch has a message of this key for another topic. */
-  inOther(key: string, topic: string): boolean {
+  /** Whether the batch has a message of this key for another place. */
+  inOther(key: string, place: string): boolean {
     for (let next = this.#messages[this.#seen]; next !== undefined; next = this.#messages[++this.#seen]) {
-      if (next.key !== null) this.#topics.set(next.key, topicOf(next));
+      if (next.key !== null) this.#places.set(next.key, placeOf(next));
     }
-    const known = this.#topics.get(key);
-    return known !== undefined && known !== topic;
+    const known = this.#places.get(key);
+    return known !== undefined && known !== place;
   }
+}
+
+function partitionFor(key: string | null, target: TopicTarget, partitioner: Partitioner): number {
+  return key === null ? target.nextKeyless : partitioner.partition(key, target.partitions);
+}
+
+/** The topic of a message, and the partition where its row names it. */
+function placeOf(message: OutgoingMessage): string {
+  return message.partition === undefined ? topicOf(message) : `${topicOf(message)}/${message.partition}`;
 }
 
 /** The topic of a message; a message for an exchange has none, which routing makes sure of. */

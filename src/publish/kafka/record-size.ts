@@ -12,7 +12,7 @@ const UNMEASURED = 64;
 
 /** An upper bound of what a message takes in a record batch, in bytes, before compression; it need not look at most texts. */
 export function recordSize(message: OutgoingMessage): number {
-  let size = RECORD_OVERHEAD + HEADER_OVERHEAD + 2 + textSize(message.row.id);
+  let size = RECORD_OVERHEAD + HEADER_OVERHEAD + 2 + textSize(message.idHeader ?? message.row.id);
   if (message.key !== null) size += textSize(message.key);
   if (message.body !== null) size += message.body.length;
   if (message.type !== null) size += HEADER_OVERHEAD + 4 + textSize(message.type);

@@ -38,7 +38,7 @@ function headersOf(message: OutgoingMessage, names: Map<string, Buffer>): Map<Bu
     const bytes = bytesOf(names, name);
     headers.set(headers.has(bytes) ? Buffer.from(name) : bytes, Buffer.from(value));
   };
-  add(ID, message.row.id);
+  add(ID, message.idHeader ?? message.row.id);
   if (message.type !== null) add(TYPE, message.type);
   for (const [name, value] of message.headers) add(name, value);
   return headers;

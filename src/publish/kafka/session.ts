@@ -3,7 +3,7 @@ import { backoffDelay } from '../../core/backoff.ts';
 import { RelayError } from '../../core/errors.ts';
 import type { OutgoingMessage } from '../../core/message.ts';
 import type { PublisherListener, PublisherSession } from '../../core/publisher.ts';
-import { nextBatch, topicOf, type Batch } from './batch.ts';
+import { nextBatch, topicOf, type Batch, type TopicTarget } from './batch.ts';
 import type { KafkaDriver, SendFailure } from './driver.ts';
 import { troubleOf } from './errors.ts';
 import { orderedLane, SingleLane, type Lane } from './lane.ts';
@@ -144,7 +144,8 @@ export class KafkaSession implements PublisherSession {
     try {
       const fault =
         tooLargeFor(this.#options.requestBytes, message) ??
-        (await this.#deadline(this.#topics.resolve(topicOf(message), this.#ended.signal)));
+        (await this.#deadline(this.#topics.resolve(topicOf(message), this.#ended.signal))) ??
+        noSuchPartition(this.#topics.targetOf(topicOf(message), Date.now()), message);
       this.#answered();
       if (this.#over() || fault === null || lane.queue.peek() !== message) return;
       lane.queue.shift();
@@ -260,6 +261,16 @@ function tooLargeFor(requestBytes: number, message: OutgoingMessage): RelayError
       remedy:
         'Raise requestBytes of the destination, and the limits of topic and broker, then `retry` the row; or `discard` it.',
     },
+  );
+}
+
+/** Which the row itself has named. */
+function noSuchPartition(target: TopicTarget | undefined, { partition }: OutgoingMessage): RelayError | null {
+  if (target === undefined || partition === undefined || partition < target.partitions) return null;
+  return new RelayError(
+    'message_invalid',
+    `the row is for partition ${partition}, and the topic ${target.name} has ${target.partitions}, counted from 0`,
+    { remedy: 'Add partitions to the topic and `retry` the row, or `discard` it.' },
   );
 }
 

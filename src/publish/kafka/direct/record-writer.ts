@@ -48,7 +48,7 @@ export class RecordWriter {
     at = message.key === null ? writeVarint(buffer, at, NULL_LENGTH) : writeText(buffer, at, message.key);
     at = writeBytes(buffer, at, message.body);
     at = writeVarint(buffer, at, (message.type === null ? 1 : 2) + message.headers.length);
-    at = writeText(buffer, copy(buffer, at, this.#id), message.row.id);
+    at = writeText(buffer, copy(buffer, at, this.#id), message.idHeader ?? message.row.id);
     if (message.type !== null) at = this.#repeated(buffer, copy(buffer, at, this.#type), message.type);
     for (const [name, value] of message.headers) at = writeText(buffer, this.#repeated(buffer, at, name), value);
     return at;
