@@ -3,6 +3,7 @@ import {
   type DestinationStatus,
   SEVERITIES,
   type Severity,
+  type ShardStatus,
   type StatusFacts,
   type StatusReason,
   type StatusSummary,
@@ -13,12 +14,15 @@ const LAG_STALE_SECONDS = 20;
 /** As liveness has it. */
 const HEARTBEAT_LIMIT_SECONDS = 60;
 const WAL_WARNING_SHARE = 0.8;
+/** A shard changes hands within a second or, after a fault, a lease: rows that have waited for longer wait for more than that. */
+const LATE_SECONDS = 30;
 
 /** Sums the facts of a report up: what an operator is to know first, and why. */
 export function summarize(facts: StatusFacts): StatusSummary {
   const reasons = [
     ...destinationReasons(facts),
     ...roleReasons(facts),
+    ...shardReasons(facts),
     ...streamReasons(facts),
     ...lagReasons(facts),
     ...parkedReasons(facts),
@@ -36,7 +40,7 @@ function reason(severity: Severity, text: string, more: Partial<StatusReason> = 
 }
 
 function titleOf(facts: StatusFacts, severity: Severity): string {
-  const { role, destinations } = facts;
+  const { role, destinations, shards } = facts;
   switch (role) {
     case 'starting':
       return severity === 'critical' ? 'Cannot start yet' : 'Starting';
@@ -48,6 +52,8 @@ function titleOf(facts: StatusFacts, severity: Severity): string {
   }
   const still = destinations.filter(stands);
   if (still.length > 0) return stillTitle(still, destinations.length);
+  const unled = shards.filter(nobodyLeads);
+  if (severity === 'critical' && unled.length > 0) return `Not publishing ${unled.length} of ${shards.length} shards`;
   if (severity === 'critical') return 'Stuck';
   const behind = destinations.some(({ state }) => state === 'handover' || state === 'catchup');
   return behind && !polls(facts) ? 'Catching up' : 'Publishing';
@@ -125,6 +131,26 @@ function roleReasons({
     case 'stopping':
       return stuck;
   }
+}
+
+function nobodyLeads({ led }: ShardStatus): boolean {
+  return led === false;
+}
+
+function shardReasons({ shards, lag }: StatusFacts): readonly StatusReason[] {
+  const unled = shards.filter(nobodyLeads).map(({ shard }) => shard);
+  if (unled.length === 0) return [];
+  const late = (lag?.oldestUnpublishedSeconds ?? 0) > LATE_SECONDS;
+  const [which, whose] = unled.length === 1 ? ['shard', 'its'] : ['shards', 'their'];
+  return [
+    reason(
+      late ? 'critical' : 'warning',
+      `nobody leads ${which} ${unled.join(', ')}: ${whose} rows wait in the table`,
+      {
+        remedy: 'Start more instances, or see the latest errors of those that run: outbox-relay status on each.',
+      },
+    ),
+  ];
 }
 
 function streamReasons({ role, stream, lag, walBudgetBytes }: StatusFacts): readonly StatusReason[] {

@@ -22,6 +22,14 @@ import { destinationStatus, statusReport } from '../support/status-report.ts';
 const TOKEN = 'a-token-for-this-test-only';
 /** What would be an element, a script, an attribute or a template, were it not text. */
 const HOSTILE = `"'><img src=x onerror="window.hit=1"><script>window.hit=1</script>\${7*7}{{7*7}}`;
+/** Looks at a relay that `statusReport` tells of, a second apart. */
+const LAST_MINUTE = Array.from({ length: 60 }, (_, second) => ({
+  at: Date.parse(statusReport().startedAt) + second * 1000,
+  lagSeconds: 3600,
+  waitingRows: 5000,
+  retainedBytes: 123_456_789,
+  rowsPerSecond: { out: 10_000 },
+}));
 const TIMEOUT = { timeout: 60_000 };
 
 describeWithBrowser('the status page', (open) => {
@@ -231,6 +239,12 @@ describeWithBrowser('the status page', (open) => {
     const severities = '[...document.querySelectorAll("#shards .badge")].map(({ dataset }) => dataset.severity)';
     expect(await page.evaluate(severities)).toEqual(['ok', 'critical', 'critical']);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    await shows(page, '.figure-waiting .most', /^most 5,000$/);
+    await page.setViewportSize({ width: 340, height: 700 });
+    const cut =
+      '[...document.querySelectorAll(".axis")].filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).length';
+    expect(await page.evaluate(cut)).toBe(0);
+    await page.setViewportSize({ width: 390, height: 844 });
     expect(await faintTexts(page)).toEqual([]);
     await page.emulateMedia({ colorScheme: 'light' });
     expect(await faintTexts(page)).toEqual([]);
@@ -279,7 +293,10 @@ async function pageOf(facts: () => Partial<StatusFacts>): Promise<string> {
     { host: '127.0.0.1', port: 0 },
     [
       ...probeEndpoints({ metrics, status: () => statusReport(facts()) }),
-      ...pageEndpoints({ history: () => [], config: () => Promise.resolve('') }),
+      ...pageEndpoints({
+        history: (after) => LAST_MINUTE.filter(({ at }) => at > after),
+        config: () => Promise.resolve(''),
+      }),
       ...parkedEndpoints(desk, log),
     ],
     log,

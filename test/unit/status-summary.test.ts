@@ -51,6 +51,27 @@ describe('the summary', () => {
     );
   });
 
+  it('tells shards that nobody leads, as critical once rows wait for long', () => {
+    const shard = { leads: false, led: true, holder: 'there 1', states: {} };
+    const shards = [
+      { ...shard, shard: 0, leads: true },
+      { ...shard, shard: 1, led: false },
+      { ...shard, shard: 2, led: null },
+    ];
+    expect(said({ shards })).toEqual([
+      'warning: Publishing',
+      'warning - nobody leads shard 1: its rows wait in the table',
+    ]);
+    const late = { ...lag, oldestUnpublishedSeconds: 31 };
+    expect(said({ shards, lag: late })[0]).toBe('critical: Not publishing 1 of 3 shards');
+    expect(said({ shards: [...shards, { ...shard, shard: 3, led: false }], lag: late })).toEqual([
+      'critical: Not publishing 2 of 4 shards',
+      'critical - nobody leads shards 1, 3: their rows wait in the table',
+    ]);
+    expect(said({ role: 'standby', shards, instances: null })[0]).toBe('warning: Standing by');
+    expect(said({ shards: shards.filter(({ led }) => led !== false), lag: late })).toEqual(['ok: Publishing']);
+  });
+
   it('does not take a destination that has not tried yet for one that is down', () => {
     expect(said(destinations({ state: 'down' }))[1]).toBe('working d0 connects to its broker');
   });

@@ -102,7 +102,7 @@ export class Figures {
   #build({ name, label, pick }) {
     const value = h('dd', { class: 'value' }, UNKNOWN);
     const note = h('dd', { class: 'note' });
-    const most = h('span');
+    const most = h('span', { class: 'most' });
     const moment = h('span', { class: 'moment' });
     const chart = newChart();
     this.#parts.set(name, { value, note, most, moment, chart });
