@@ -1,19 +1,13 @@
-import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import type { Finish } from './command.ts';
 import { configOf, configOption, type ConfigOption } from './config-option.ts';
 import { EXIT } from './exit-codes.ts';
+import { limitHeap } from './heap.ts';
 import { packageVersion } from './version.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** After a drain whose deadline has passed, or a second signal. */
 const LAST_RESORT_MS = 5_000;
-/**
- * How far the heap may grow beyond what lives in it before it is collected, in per cent. Left to itself V8 lets it grow to
- * about four times that, at no gain; much less than this is filled by new objects alone, and all of the heap is marked
- * again and again (docs/performance.md). Settable while a process runs, as Node's manual has it.
- */
-const HEAP_GROWTH_PERCENT = 100;
 
 /** `outbox-relay run`: the daemon, until SIGTERM or SIGINT. */
 export function addRun(program: Command, finish: Finish): void {
@@ -36,7 +30,7 @@ async function run(options: ConfigOption): Promise<number> {
 }
 
 async function relay(options: ConfigOption, signals: Signals): Promise<number> {
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+  limitHeap();
   const config = await configOf(options);
   const { App } = await import('../app.ts');
   const { createLogger } = await import('../observe/logger.ts');

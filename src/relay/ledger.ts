@@ -1,6 +1,7 @@
 import type { OutgoingMessage } from '../core/message.ts';
 import type { RowRef } from '../core/row.ts';
 import type { Delivery } from '../core/store.ts';
+import { PositionMap } from './position-map.ts';
 import type { SettlingOwner, SettlingRow } from './settling.ts';
 
 /** For the few rows of which both parts are needed as one key. */
@@ -29,7 +30,7 @@ interface Entry extends SettlingRow {
  */
 export class Ledger {
   /** By position as a number, which is much faster than by bigint; where that is not exact, entries form a chain. */
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new PositionMap<Entry>();
   readonly #owner: SettlingOwner;
   /** Above it nothing was ever sent, so there is nothing to look for: rows come by rising positions mostly. */
   #highest = -Infinity;
@@ -84,7 +85,7 @@ export class Ledger {
   send(message: OutgoingMessage): void {
     const { position, id, xid } = message.row;
     const at = Number(position);
-    const next = at > this.#highest ? null : (this.#entries.get(at) ?? null);
+    const next = at > this.#highest ? null : this.#entries.get(at);
     const owner = this.#owner;
     this.#entries.set(at, { position, id, xid, delivery: undefined, owner, message, pass: this.#pass, next });
     this.#highest = Math.max(this.#highest, at);
@@ -146,7 +147,7 @@ export class Ledger {
     const at = Number(position);
     // the bigints are compared only where two of them may be the same number
     const exact = Number.isSafeInteger(at);
-    let entry = this.#entries.get(at) ?? null;
+    let entry = this.#entries.get(at);
     while (entry !== null && (entry.id !== id || (!exact && entry.position !== position))) entry = entry.next;
     return entry;
   }
@@ -169,7 +170,7 @@ export class Ledger {
       else this.#entries.set(at, gone.next);
       return;
     }
-    for (let entry = first ?? null; entry !== null; entry = entry.next) {
+    for (let entry = first; entry !== null; entry = entry.next) {
       if (entry.next === gone) entry.next = gone.next;
     }
   }
