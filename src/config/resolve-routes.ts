@@ -1,4 +1,5 @@
 import { parseTemplate } from '../core/template.ts';
+import { cloudEventsWarnings, resolveCloudEvents } from './resolve-cloudevents.ts';
 import type { OptionPath, Problems } from './problems.ts';
 import type { ColumnsConfig, DestinationType } from './schema/config.ts';
 import {
@@ -37,20 +38,23 @@ export function resolveRoutes(
     if (route === undefined) return [];
     const path = ['routes', index];
     const type = destinationType(route, context, path, problems);
+    const address = addressOf(route, type, path, problems);
+    const { columns } = context;
     const resolved: RouteConfig = {
       match: route.match ?? {},
       destination: route.destination,
-      address: addressOf(route, type, path, problems),
+      address,
       rewrite: route.rewrite,
       partition: route.partition,
       key: route.key,
       headers: route.headers,
       contentType: route.contentType,
+      cloudEvents: resolveCloudEvents(route.cloudEvents, { route, address: address.kind, columns }, path, problems),
       onError: route.onError,
       deadLetter: deadLetterOf(route, type, [...path, 'deadLetter'], problems),
       debezium: route.debezium,
     };
-    checkColumns(route, resolved, context.columns, path, problems);
+    checkColumns(route, resolved, columns, path, problems);
     return [resolved];
   });
 }
@@ -66,6 +70,7 @@ export function routeWarnings(routes: readonly RouteConfig[], destinations: Iter
           'there is no default route: a row that no route matches is set aside by itself, without its key (add a route without match at the end)',
         ]),
     ...unused.map((name) => `no route leads to the destination '${name}'`),
+    ...cloudEventsWarnings(routes),
     ...idle.map((route) => `routes[${routes.indexOf(route)}].deadLetter has no effect: onError is ${route.onError}`),
   ];
 }
@@ -157,7 +162,7 @@ function deadLetterOf(
 /** A template or match can only use columns that the table has. */
 function checkColumns(
   route: RouteSettings,
-  { address, deadLetter }: RouteConfig,
+  { address, cloudEvents, deadLetter }: RouteConfig,
   columns: ColumnsConfig | null,
   path: OptionPath,
   problems: Problems,
@@ -181,6 +186,11 @@ function checkColumns(
   check([...path, 'debezium', 'envelope'], Object.values(route.debezium?.envelope ?? {}));
   checkAll(path, { ...address, key: route.key, partition: route.partition });
   checkAll([...path, 'headers'], route.headers);
+  if (cloudEvents !== null) {
+    const { source, type, subject, time, dataschema, extensions } = cloudEvents;
+    checkAll([...path, 'cloudEvents'], { source, type, subject, time, dataschema });
+    checkAll([...path, 'cloudEvents', 'extensions'], extensions);
+  }
   checkAll([...path, 'deadLetter'], deadLetter ?? {});
 }
 

@@ -23,6 +23,7 @@ const TEMPLATES = new Set<string | number>([
   'key',
   'partition',
   'headers',
+  'cloudEvents',
   'deadLetter',
 ]);
 

@@ -214,6 +214,11 @@ export const ERROR_CATALOGUE = {
     "The row's headers column is not a JSON object of strings, numbers, booleans or nulls.",
     'Write headers as a flat JSON object.',
   ),
+  route_cloudevent: entry(
+    'row',
+    'The row cannot become a CloudEvent: an attribute comes to a value that the specification forbids, or a payload that is said to be JSON is not.',
+    'Correct the row, or the option of `cloudEvents` that the message names, then `retry` the row.',
+  ),
 
   // brokers
   broker_unreachable: entry(

@@ -29,18 +29,21 @@ export interface Contents {
 
 /** Makes a row's values the contents of a message. */
 export interface MessageEncoder {
-  /** @throws RelayError `route_headers`, `route_template` */
+  /** @throws RelayError of class `row` for a row that is at fault */
   encode(row: OutboxRow): Contents;
-  /** What can be said of a row that is at fault: without headers when these are the fault. */
+  /** What can be said of a row that is at fault. */
   encodeWhatCan(row: OutboxRow): Contents;
 }
 
-/** The relay's own messages: the payload as it is. The body's bytes are not copied. */
+/** The payload as it is, with headers and type beside it. The body's bytes are not copied. */
 export class Encoder implements MessageEncoder {
+  /** The type of the payload column, as `format_type()` prints it. */
+  readonly payloadType: string;
+  /** The media type of the payload. */
+  readonly contentType: string;
   readonly #payload: number;
   readonly #type: number;
   readonly #headers: number;
-  readonly #contentType: string;
   readonly #added: readonly (readonly [name: string, value: Template])[];
   readonly #addedNames: ReadonlySet<string>;
   readonly #tracing: TraceHeaders | null;
@@ -60,9 +63,10 @@ export class Encoder implements MessageEncoder {
     this.#payload = table.layout.indexOf('payload');
     const payload = table.reads[this.#payload];
     if (payload === undefined) throw new RelayError('config_invalid', 'the outbox table has no payload column');
+    this.payloadType = payload.type;
     this.#type = table.layout.indexOf('type');
     this.#headers = table.layout.indexOf('headers');
-    this.#contentType = spec.contentType ?? contentTypeOf(payload.type);
+    this.contentType = spec.contentType ?? contentTypeOf(payload.type);
     this.#added = Object.entries(spec.headers).map(([name, text]) => {
       if (name === '' || RESERVED_HEADERS.has(name)) {
         throw new RelayError('config_invalid', `${where}.headers: '${name}' cannot be the name of an added header`);
@@ -74,7 +78,7 @@ export class Encoder implements MessageEncoder {
 
   /** @throws RelayError `route_headers`, `route_template` */
   encode(row: OutboxRow): Contents {
-    return this.#contents(row, this.#headersOf(row));
+    return this.contents(row, this.headersOf(row));
   }
 
   /** What can be said of a row that is at fault: without headers when these are the fault. */
@@ -83,22 +87,34 @@ export class Encoder implements MessageEncoder {
       return this.encode(row);
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
-      return this.#contents(row, NO_HEADERS);
+      return this.contents(row, NO_HEADERS);
     }
   }
 
-  #contents(row: OutboxRow, own: readonly Header[]): Contents {
+  /** The message with these headers; where it is traced, its span begins here. */
+  contents(row: OutboxRow, own: readonly Header[]): Contents {
     const traced = this.#tracing === null ? null : this.#tracing.begin(row, own);
     return {
-      body: bytesOf(row.values[this.#payload] ?? null),
+      body: this.payloadOf(row),
       type: row.values[this.#type]?.toString() ?? null,
-      contentType: this.#contentType,
+      contentType: this.contentType,
       headers: traced === null ? own : traced.headers,
       trace: traced === null ? null : traced.trace,
     };
   }
 
-  #headersOf(row: OutboxRow): readonly Header[] {
+  /** The payload's bytes; null is a tombstone. */
+  payloadOf(row: OutboxRow): Buffer | null {
+    return bytesOf(row.values[this.#payload] ?? null);
+  }
+
+  /** The headers with the context of the trace that inserted the row, wherever it carries that. */
+  carriedBy(row: OutboxRow, own: readonly Header[]): readonly Header[] {
+    return this.#tracing === null ? own : this.#tracing.carriedBy(row, own);
+  }
+
+  /** The row's own headers and those that the route adds. @throws RelayError `route_headers`, `route_template` */
+  headersOf(row: OutboxRow): readonly Header[] {
     const own = this.#ownHeaders(row);
     if (this.#added.length === 0) return own;
     const headers: Header[] = own.filter(([name]) => !this.#addedNames.has(name));

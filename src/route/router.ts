@@ -4,6 +4,7 @@ import type { Routed, Router } from '../core/routing.ts';
 import type { OutboxRow } from '../core/row.ts';
 import type { OutboxTable } from '../core/table.ts';
 import { compileAddress } from './address.ts';
+import { CloudEventEncoder } from './cloudevents/encoder.ts';
 import { rowColumn } from './column.ts';
 import type { ConnectFormat } from './debezium/spec.ts';
 import { deadLetterMessage } from './dead-letter.ts';
@@ -86,12 +87,21 @@ function compileRoute(spec: RouteSpec, { table, destinations, tracing }: RouteCo
     addressOf: compileAddress(address, table, where, rewrite),
     keyOf: compileKey(key, debezium?.key ?? 'plain', table, `${where}.key`),
     partitionOf: partition === null ? null : compilePartition(partition, table, `${where}.partition`),
-    encoder:
-      debezium === null
-        ? new Encoder(spec, table, where, tracing)
-        : new DebeziumEncoder({ ...spec, debezium }, table, where, tracing),
+    encoder: compileEncoder(spec, { table, tracing }, where),
     deadLetterOf: deadLetter === null ? null : compileAddress(deadLetter, table, `${where}.deadLetter`),
   };
+}
+
+function compileEncoder(
+  spec: RouteSpec,
+  { table, tracing }: Pick<RouteContext, 'table' | 'tracing'>,
+  where: string,
+): MessageEncoder {
+  const { debezium, cloudEvents } = spec;
+  if (debezium !== null) return new DebeziumEncoder({ ...spec, debezium }, table, where, tracing);
+  const plain = new Encoder(spec, table, where, tracing);
+  if (cloudEvents === null) return plain;
+  return new CloudEventEncoder(cloudEvents, { plain, table, address: spec.address.kind }, `${where}.cloudEvents`);
 }
 
 function compileKey(

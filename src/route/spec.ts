@@ -1,5 +1,6 @@
 import type { OnError } from '../core/routing.ts';
 import { parseTemplate } from '../core/template.ts';
+import { type CloudEventsSpec, eventTemplates } from './cloudevents/spec.ts';
 import { ROW_IDENTITY } from './column.ts';
 import type { DebeziumSpec } from './debezium/spec.ts';
 import type { RewriteSpec } from './rewrite.ts';
@@ -28,6 +29,8 @@ export interface RouteSpec {
   readonly headers: Readonly<Record<string, string>>;
   /** The media type of the body; null: by the type of the payload column. */
   readonly contentType: string | null;
+  /** Null: the rows become plain messages. */
+  readonly cloudEvents: CloudEventsSpec | null;
   readonly onError: OnError;
   /** Where rows at fault are sent with `onError: dead-letter`; null for the others. */
   readonly deadLetter: AddressTemplate | null;
@@ -61,5 +64,6 @@ function templatesOf(spec: RouteSpec): readonly string[] {
     ...(spec.key === null ? [] : [spec.key]),
     ...(spec.partition === null ? [] : [spec.partition]),
     ...Object.values(spec.headers),
+    ...(spec.cloudEvents === null ? [] : eventTemplates(spec.cloudEvents)),
   ];
 }

@@ -19,15 +19,31 @@ export interface Template {
 }
 
 /**
+ * How a column's value is written into a template.
+ *
+ * @param among whether other text stands beside it
+ */
+export type ColumnWriting = (column: RowColumn, among: boolean) => RowColumn['read'];
+
+/**
  * Compiles a template.
  *
  * @param where the option it stands in, for messages, e.g. `routes[2].topic`
+ * @param writing default: the text that Postgres prints
  * @throws RelayError `config_invalid` when it is malformed or names a column that is not read
  */
-export function compileTemplate(text: string, table: OutboxTable, where: string): Template {
-  const parts = parse(text, where).map((part) =>
-    typeof part === 'string' ? part : rowColumn(table, part.column, where),
-  );
+export function compileTemplate(
+  text: string,
+  table: OutboxTable,
+  where: string,
+  writing: ColumnWriting = ({ read }) => read,
+): Template {
+  const parsed = parse(text, where);
+  const parts = parsed.map((part) => {
+    if (typeof part === 'string') return part;
+    const column = rowColumn(table, part.column, where);
+    return { ...column, read: writing(column, parsed.length > 1) };
+  });
   const [first, ...others] = parts;
   if (first === undefined) return { constant: '', soleColumn: null, render: () => '' };
   if (others.length > 0) return { constant: null, soleColumn: null, render: renderParts(parts, where) };

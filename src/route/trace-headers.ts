@@ -39,8 +39,7 @@ export class TraceHeaders {
 
   /** @param own of the message, as they are without tracing */
   begin(row: OutboxRow, own: readonly Header[]): TracedHeaders {
-    const carried = this.#carriedBy(row);
-    const headers = carried === null ? own : [...own.filter(([name]) => !isCarried(name)), ...carried];
+    const headers = this.carriedBy(row, own);
     const parent = contextIn(headers);
     if (parent === 'malformed') return { headers, trace: null };
     const trace = this.#tracer.begin(parent === 'none' ? null : parent);
@@ -48,9 +47,11 @@ export class TraceHeaders {
     return { headers: withTraceparent(headers, formatTraceparent(trace)), trace };
   }
 
-  #carriedBy(row: OutboxRow): readonly Header[] | null {
+  /** The headers with the context that the row carries, before the message has a span. */
+  carriedBy(row: OutboxRow, own: readonly Header[]): readonly Header[] {
     const text = this.#column?.read(row) ?? null;
-    return text === null ? null : readCarrier(text);
+    const carried = text === null ? null : readCarrier(text);
+    return carried === null ? own : [...own.filter(([name]) => !isCarried(name)), ...carried];
   }
 }
 

@@ -27,7 +27,13 @@ describe('examples', () => {
   });
 
   it('are there for every kind of destination and for a mapped table', () => {
-    expect(EXAMPLES).toEqual(['debezium-table.yaml', 'kafka-and-rabbitmq.yaml', 'kafka.yaml', 'rabbitmq.yaml']);
+    expect(EXAMPLES).toEqual([
+      'cloudevents.yaml',
+      'debezium-table.yaml',
+      'kafka-and-rabbitmq.yaml',
+      'kafka.yaml',
+      'rabbitmq.yaml',
+    ]);
   });
 });
 

@@ -34,6 +34,7 @@ describe('loading', () => {
         key: '${aggregateid}',
         headers: {},
         contentType: null,
+        cloudEvents: null,
         onError: 'park-key',
         deadLetter: null,
         rewrite: null,

@@ -50,6 +50,7 @@ export function routeOf(spec: Partial<RouteSpec> = {}): RouteSpec {
     key: '${aggregateid}',
     headers: {},
     contentType: null,
+    cloudEvents: null,
     onError: 'park-key',
     deadLetter: null,
     debezium: null,

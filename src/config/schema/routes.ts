@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type CloudEventsConfig, cloudEventsSchema } from './cloudevents.ts';
 import { debeziumSchema } from './debezium.ts';
 import { choice, section, template, text } from './scalars.ts';
 
@@ -78,6 +79,10 @@ export const routeSchema = section({
     .nullable()
     .describe("Media type of the body. Null: by the payload column's type.")
     .prefault(null),
+  cloudEvents: cloudEventsSchema
+    .nullable()
+    .describe('Publishes rows as CloudEvents 1.0. Null: as plain messages.')
+    .prefault(null),
   onError: choice(['park-key', 'dead-letter', 'halt'])
     .describe(
       'When the broker refuses a row for good. `park-key`: the row and all of its key are set aside, the rest flows. `dead-letter`: the row is sent to `deadLetter`. `halt`: the destination stands still.',
@@ -134,6 +139,8 @@ export interface RouteConfig {
   readonly headers: Readonly<Record<string, string>>;
   /** Null: by the payload column's type. */
   readonly contentType: string | null;
+  /** Null: plain messages. */
+  readonly cloudEvents: CloudEventsConfig | null;
   readonly onError: RouteSettings['onError'];
   readonly deadLetter: AddressTemplates | null;
   readonly debezium: RouteSettings['debezium'];
