@@ -99,7 +99,7 @@ describe.each(MODES)('an event in %s mode', (mode) => {
     const bytes = ArrayBuffer.isView(event.data) ? event.data : String(event.data);
     expect(Buffer.from(bytes as string)).toEqual(Buffer.from(payload));
     expect(event.datacontenttype).toBe(contentType);
-    expect(message.contentType).toBe(mode === 'binary' ? contentType : 'application/cloudevents+json; charset=UTF-8');
+    expect(message.contentType).toBe(mode === 'binary' ? contentType : 'application/cloudevents+json; charset=utf-8');
   });
 
   it('keeps the digits of JSON as Postgres prints them', () => {
@@ -213,7 +213,7 @@ describe('a binary event', () => {
 describe('a structured event', () => {
   it('without data has no data, or is a tombstone in binary mode where that is wanted', () => {
     const event = eventMessage({ mode: 'structured' }, { ...ORDER, payload: null });
-    expect(event.contentType).toBe('application/cloudevents+json; charset=UTF-8');
+    expect(event.contentType).toBe('application/cloudevents+json; charset=utf-8');
     expect(Object.keys(JSON.parse(event.body!.toString()) as object)).toEqual([
       'specversion',
       'id',
@@ -255,7 +255,7 @@ describe('a structured event', () => {
     expect(eventMessage({ mode: 'structured' }, values, { route: EXCHANGE }).headers).toEqual([['a', 'b']]);
     expect(eventMessage({ mode: 'structured' }, values).headers).toEqual([
       ['a', 'b'],
-      ['content-type', 'application/cloudevents+json; charset=UTF-8'],
+      ['content-type', 'application/cloudevents+json; charset=utf-8'],
     ]);
   });
 });

@@ -8,8 +8,8 @@ import { type AttributeValue, compileAttributes, type EventSource } from './attr
 import { compileData, type DataWriter } from './data.ts';
 import type { CloudEventsSpec } from './spec.ts';
 
-/** The media type of a structured event. */
-const STRUCTURED = 'application/cloudevents+json; charset=UTF-8';
+/** The media type of a structured event; in lower case, which the SDK for JavaScript compares with over HTTP. */
+const STRUCTURED = 'application/cloudevents+json; charset=utf-8';
 /** Where a Kafka record says what its value is; AMQP has a property for that. */
 const CONTENT_TYPE = 'content-type';
 
