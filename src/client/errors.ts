@@ -1,4 +1,4 @@
-/** What the outbox client refuses, before anything is written. Errors of the database come through as the driver throws them. */
+/** What the outbox client refuses. Errors of the database come through as the driver throws them. */
 export type OutboxErrorCode =
   /** `createOutbox` was given something that cannot be: a name, a limit, a column twice. */
   | 'invalid_options'
@@ -11,7 +11,9 @@ export type OutboxErrorCode =
   /** The event's type is not one of those that the outbox was created with. */
   | 'unknown_event'
   /** The payload does not fit the schema of its event type. */
-  | 'invalid_payload';
+  | 'invalid_payload'
+  /** Postgres has answered COMMIT with ROLLBACK: see `transact`. */
+  | 'rolled_back';
 
 /** One fault of a message, as a schema or the client itself found it. */
 export interface OutboxIssue {
@@ -31,7 +33,7 @@ export interface OutboxErrorDetails {
   readonly issues?: readonly OutboxIssue[];
 }
 
-/** Thrown by the outbox client. Nothing has been written; the transaction is as it was, and can go on. */
+/** Thrown by the outbox client. But for `rolled_back`, nothing has been written yet: the transaction is as it was, and can go on. */
 export class OutboxError extends Error {
   override readonly name = 'OutboxError';
   /** Stable, to be told apart by programs. */

@@ -8,6 +8,8 @@ export { OutboxError, type OutboxErrorCode, type OutboxErrorDetails, type Outbox
 export type { HeaderValue, MessageOf, OutboxMessage, UntypedEvents } from './message.ts';
 export type { IdSource, OutboxColumns, OutboxLimits, OutboxOptions, PayloadKind } from './options.ts';
 export { type Outbox, type OutboxAdapter, outboxOver, type ResultRow } from './outbox.ts';
+export { type OutboxStatement } from './statement.ts';
+export { type PooledSession, type SessionPool, transact, type TransactOptions } from './transact.ts';
 export type { PgTransaction } from './pg.ts';
 export type { SchemaIssue, StandardSchema, ValidationResult } from './standard-schema.ts';
 export type { TraceCarrier } from './trace-context.ts';

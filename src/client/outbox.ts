@@ -1,8 +1,8 @@
 import { encodeMessage } from './encode.ts';
 import { OutboxError } from './errors.ts';
 import type { MessageOf, OutboxMessage, UntypedEvents } from './message.ts';
-import { type OutboxOptions, type OutboxSettings, resolveOptions } from './options.ts';
-import { ID_RESULT, insertStatement } from './statement.ts';
+import { type OutboxOptions, resolveOptions } from './options.ts';
+import { ID_RESULT, insertStatement, type OutboxStatement } from './statement.ts';
 import { validateMessage } from './validate.ts';
 
 /** Writes events into an outbox table, each in a transaction of its caller. */
@@ -31,8 +31,8 @@ export type ResultRow = Readonly<Record<string, unknown>>;
 export interface OutboxAdapter<Tx> {
   /** @throws OutboxError `no_transaction` where `tx` is known to be none */
   requireTransaction(tx: Tx): void;
-  /** Runs a statement whose only parameter, `$1`, is a text. */
-  insert(tx: Tx, statement: string, parameter: string): Promise<readonly ResultRow[]>;
+  /** @returns the rows of a statement that returns some */
+  insert(tx: Tx, statement: OutboxStatement, parameter: string): Promise<readonly ResultRow[]>;
 }
 
 /**
@@ -45,31 +45,35 @@ export function outboxOver<Tx, Events extends object = UntypedEvents>(
   options: OutboxOptions<Events> = {},
 ): Outbox<Tx, Events> {
   const settings = resolveOptions(options);
+  const { events, trace } = settings;
   const statement = insertStatement(settings);
 
-  async function write(tx: Tx, messages: readonly OutboxMessage[], alone: boolean): Promise<string[]> {
+  /** @param indexOf what errors call a message by its place */
+  async function write(
+    tx: Tx,
+    messages: readonly OutboxMessage[],
+    indexOf: (place: number) => number | undefined,
+  ): Promise<string[]> {
     adapter.requireTransaction(tx);
     if (messages.length === 0) return [];
-    const context = settings.trace();
-    const valid = await validated(messages, alone, settings);
-    const encoded = valid.map((message, index) => encodeMessage(message, alone ? undefined : index, context, settings));
+    // Here, since the span that is active may be another one once a schema has been awaited.
+    const context = trace();
+    const valid =
+      events === null
+        ? messages
+        : await Promise.all(messages.map((message, place) => validateMessage(message, indexOf(place), events)));
+    const encoded = valid.map((message, place) => encodeMessage(message, indexOf(place), context, settings));
     const rows = await adapter.insert(tx, statement, `[${encoded.map(({ json }) => json).join(',')}]`);
-    return encoded.map(({ id }, index) => id ?? returnedId(rows[index]));
+    return encoded.map(({ id }, place) => id ?? returnedId(rows[place]));
   }
 
   return {
-    publish: async (tx, message) => (await write(tx, [message], true)).join(),
-    publishAll: (tx, messages) => write(tx, messages, false),
+    async publish(tx, message) {
+      const [id] = await write(tx, [message], () => undefined);
+      return id ?? returnedId(undefined);
+    },
+    publishAll: (tx, messages) => write(tx, messages, (place) => place),
   };
-}
-
-async function validated(
-  messages: readonly OutboxMessage[],
-  alone: boolean,
-  { events }: OutboxSettings,
-): Promise<readonly OutboxMessage[]> {
-  if (events === null) return messages;
-  return Promise.all(messages.map((message, index) => validateMessage(message, alone ? undefined : index, events)));
 }
 
 function returnedId(row: ResultRow | undefined): string {

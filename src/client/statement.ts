@@ -11,20 +11,30 @@ const PAYLOAD_EXPRESSIONS: Readonly<Record<PayloadKind, string>> = {
   bytea: `decode(given.message ->> 'payload', 'base64')`,
 };
 
+/** A statement with a single parameter, which is a text. */
+export interface OutboxStatement {
+  /** With `$1` for the parameter, as Postgres has it. */
+  readonly text: string;
+  /** What stands in front of the parameter and behind it, for libraries that write parameters otherwise. */
+  readonly around: readonly [before: string, after: string];
+}
+
 /**
- * The statement that writes messages, one or thousands, given to it as a single parameter: a JSON array of objects with
+ * The statement that writes messages, one or thousands, its parameter a JSON array of objects with
  * `columns` and `payload`. One text for all batches; no driver has to know the types of the columns, or how arrays are
  * written: `json_populate_record` reads each value as its column's type does.
  *
  * Positions are given out in the order of the array: an INSERT takes the column's default after its SELECT is sorted.
  */
-export function insertStatement(settings: OutboxSettings): string {
+export function insertStatement(settings: OutboxSettings): OutboxStatement {
   const names = plainColumns(settings).map(quoteIdentifier);
   const { table, columns, payload, ids } = settings;
   const values = [...names.map((name) => `row.${name}`), PAYLOAD_EXPRESSIONS[payload]];
-  return `INSERT INTO ${table} (${[...names, quoteIdentifier(columns.payload)].join(', ')})
+  const before = `INSERT INTO ${table} (${[...names, quoteIdentifier(columns.payload)].join(', ')})
 SELECT ${values.join(', ')}
-FROM json_array_elements($1::text::json) WITH ORDINALITY AS given (message, place)
+FROM json_array_elements(`;
+  const after = `::text::json) WITH ORDINALITY AS given (message, place)
 CROSS JOIN LATERAL json_populate_record(NULL::${table}, given.message -> 'columns') AS row
 ORDER BY given.place${ids === 'database' ? `\nRETURNING ${quoteIdentifier(columns.id)}::text AS ${ID_RESULT}` : ''}`;
+  return { text: `${before}$1${after}`, around: [before, after] };
 }
