@@ -1,7 +1,5 @@
 import { RelayError } from '../core/errors.ts';
 import type { Lsn } from '../core/lsn.ts';
-import type { Routed } from '../core/routing.ts';
-import type { OutboxRow } from '../core/row.ts';
 import type { DestinationOptions, DestinationParts } from './destination-parts.ts';
 import { circuitOf } from './circuit.ts';
 import { asRelayError } from './failure.ts';
@@ -16,6 +14,7 @@ import {
   type DestinationState,
 } from './machine.ts';
 import { Outlet } from './outlet.ts';
+import { OwnRows } from './own-rows.ts';
 import { runPass, type PassHost, type PassOutcome } from './pass.ts';
 import type { RoutedTransaction } from './routed.ts';
 import { SkipRule } from './skip-rule.ts';
@@ -34,6 +33,7 @@ export class Destination {
   readonly outlet: Outlet;
   readonly #parts: DestinationParts;
   readonly #options: DestinationOptions;
+  readonly #own: OwnRows;
   readonly #held = new HoldBuffer();
   readonly #skip = new SkipRule();
   readonly #timer = new Timer();
@@ -63,6 +63,7 @@ export class Destination {
         if (this.takesStream) parts.stream.roomChanged(this.name);
       },
     });
+    this.#own = new OwnRows({ ...parts, parked: this.outlet.parked });
   }
 
   get state(): DestinationState {
@@ -243,6 +244,7 @@ export class Destination {
       try {
         const outcome = await runPass(this.#passHost(), this.#options.pass, signal);
         const tookMs = performance.now() - begun;
+        this.#own.passEnded(outcome);
         this.#fruitlessMs = outcome.taken === 0 ? tookMs : 0;
         this.#parts.telemetry.passEnded(outcome, tookMs);
         if (!signal.aborted) this.#passEnded(outcome);
@@ -270,35 +272,13 @@ export class Destination {
       room: this.outlet.passRoom,
       trial: this.outlet.trial,
       inFlight: () => this.outlet.ledger.sent + this.outlet.ledger.undeleted,
-      wanted: () => this.#wanted(),
+      wanted: () => this.#own.wanted(),
       begin: () => {
-        this.outlet.parked.applyReleases();
+        this.#own.beginPass();
         this.outlet.ledger.beginPass();
       },
-      take: (rows) => this.outlet.publish(this.#own(rows)),
+      take: (rows) => this.outlet.publish(this.#own.routed(rows)),
     };
-  }
-
-  /**
-   * Rows behind a parked key must not count against a pass's bound, or no pass would get past many of them. SQL leaves
-   * out only those whose marks are in the table.
-   */
-  #wanted(): ((row: OutboxRow) => boolean) | undefined {
-    const { parked } = this.outlet;
-    if (parked.size === 0 || (this.#parts.keysInSql && parked.allWritten)) return undefined;
-    return (row) => {
-      const routed = this.#parts.router.route(row);
-      return !parked.leavesOut(row, routed.message === null ? routed.key : routed.message.key);
-    };
-  }
-
-  #own(rows: readonly OutboxRow[]): readonly Routed[] {
-    const own: Routed[] = [];
-    for (const row of rows) {
-      const routed = this.#parts.router.route(row);
-      if (routed.destination === this.name) own.push(routed);
-    }
-    return own;
   }
 
   #assignXid(): void {
