@@ -269,7 +269,7 @@ export class Destination {
     return {
       destination: this.name,
       reader: this.#parts.reader,
-      room: this.outlet.passRoom,
+      room: this.outlet.pace,
       trial: this.outlet.trial,
       inFlight: () => this.outlet.ledger.sent + this.outlet.ledger.undeleted,
       wanted: () => this.#own.wanted(),

@@ -14,6 +14,8 @@ interface Entry extends SettlingRow {
   message: OutgoingMessage | null;
   /** The pass before or during which it was sent. */
   readonly pass: number;
+  /** Its deletion had to wait. */
+  deferred: boolean;
   /** Another row of the same position (after TRUNCATE RESTART IDENTITY or a restore), or of one that is the same number. */
   next: Entry | null;
 }
@@ -37,6 +39,7 @@ export class Ledger {
   #sent = 0;
   #sentBytes = 0;
   #acknowledged = 0;
+  #deferred = 0;
   #pass = 0;
   #passing = false;
   /** Deleted since the running pass began, and sent before that. */
@@ -60,6 +63,11 @@ export class Ledger {
   /** Rows published and not yet deleted. */
   get undeleted(): number {
     return this.#acknowledged;
+  }
+
+  /** Those of them whose deletion had to wait for somebody else. */
+  get deferred(): number {
+    return this.#deferred;
   }
 
   /** Whether a row that a lane brings is, or was when the running pass began, in flight: then it is to be left out. */
@@ -87,7 +95,17 @@ export class Ledger {
     const at = Number(position);
     const next = at > this.#highest ? null : this.#entries.get(at);
     const owner = this.#owner;
-    this.#entries.set(at, { position, id, xid, delivery: undefined, owner, message, pass: this.#pass, next });
+    this.#entries.set(at, {
+      position,
+      id,
+      xid,
+      delivery: undefined,
+      owner,
+      message,
+      pass: this.#pass,
+      deferred: false,
+      next,
+    });
     this.#highest = Math.max(this.#highest, at);
     this.#sent++;
     this.#sentBytes += message.bytes;
@@ -108,6 +126,14 @@ export class Ledger {
     entry.message = null;
     this.#acknowledged++;
     return entry;
+  }
+
+  /** The row's deletion has to wait: for somebody's lock, or for the row to become visible. */
+  defer(ref: RowRef): void {
+    const entry = this.#find(ref);
+    if (entry === null || entry.deferred) return;
+    entry.deferred = true;
+    this.#deferred++;
   }
 
   /** The row is gone from the table. */
@@ -159,6 +185,7 @@ export class Ledger {
       this.#sent--;
       this.#sentBytes -= entry.message.bytes;
     }
+    if (entry.deferred) this.#deferred--;
     this.#unlink(entry);
   }
 

@@ -53,11 +53,11 @@ export interface OutletHost {
  */
 const SENT_BYTES = 4 * 1024 * 1024;
 /**
- * Passes, which could go on for hours, take no more than this: some batches for either side. Rows that are in flight for
+ * A backlog or a flood keeps no more than this in flight, some batches for either side. Rows that are in flight for
  * longer than the collector takes from one scavenge to the next are copied and promoted, and then collected the dear way.
  */
-const PASS_SENT_ROWS = 2_500;
-const PASS_UNDELETED_ROWS = 4_000;
+const PACE_SENT_ROWS = 2_500;
+const PACE_UNDELETED_ROWS = 4_000;
 const CLOSE_DEADLINE_MS = 2_000;
 const UNDELETED_PATIENCE_MS = 5_000;
 
@@ -69,8 +69,8 @@ export class Outlet implements SettlingOwner {
   readonly ledger = new Ledger(this);
   readonly parked = new ParkedKeys();
   readonly room: Room;
-  /** The same for passes: less. */
-  readonly passRoom: Room;
+  /** Full well before: then those who can wait do, passes and the stream of this destination alone. */
+  readonly pace: Room;
   readonly trial = new Trial();
   readonly #parts: OutletParts;
   readonly #host: OutletHost;
@@ -89,10 +89,10 @@ export class Outlet implements SettlingOwner {
     const sentBytes = Math.min(parts.memoryBytes / 2, SENT_BYTES);
     const { undeletedRows } = parts;
     this.room = new Room({ sentBytes, sent: Infinity, undeleted: undeletedRows });
-    this.passRoom = new Room({
+    this.pace = new Room({
       sentBytes,
-      sent: PASS_SENT_ROWS,
-      undeleted: Math.min(PASS_UNDELETED_ROWS, undeletedRows),
+      sent: PACE_SENT_ROWS,
+      undeleted: Math.min(PACE_UNDELETED_ROWS, undeletedRows),
     });
     this.#quarantine = new Quarantine(parts, this.ledger, this.parked, {
       halt: (error) => host.halt(error),
@@ -181,7 +181,12 @@ export class Outlet implements SettlingOwner {
 
   settled(row: PublishedRow): void {
     this.ledger.settle(row);
-    if (this.room.full || this.passRoom.full) this.#updateRoom();
+    if (this.room.full || this.pace.full) this.#updateRoom();
+  }
+
+  deferred(row: PublishedRow): void {
+    this.ledger.defer(row);
+    if (this.pace.full) this.#updateRoom();
   }
 
   deletionBlocked(error: RelayError): void {
@@ -231,11 +236,12 @@ export class Outlet implements SettlingOwner {
   }
 
   #updateRoom(): void {
-    const { sent, undeleted } = this.ledger;
+    const { sent, sentBytes, undeleted, deferred } = this.ledger;
     this.#watchUndeleted(undeleted >= this.#parts.undeletedRows);
     this.trial.update(sent);
     if (sent === 0) for (const resolve of this.#quiet.splice(0)) resolve();
-    this.passRoom.update(this.ledger);
+    // a lock that somebody holds for an hour stops publishing at the limit only
+    this.pace.update({ sent, sentBytes, undeleted: undeleted - deferred });
     this.room.update(this.ledger);
     this.#host.roomChanged();
   }

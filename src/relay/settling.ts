@@ -8,6 +8,8 @@ import { Timer } from './timer.ts';
 export interface SettlingOwner {
   /** The row is gone from the table. */
   settled(row: PublishedRow): void;
+  /** The row's deletion has to wait: for somebody's lock, or for the row to become visible. May be told repeatedly. */
+  deferred(row: PublishedRow): void;
   /** Rows cannot be deleted: a configuration error, by which the destination halts. */
   deletionBlocked(error: RelayError): void;
 }
@@ -142,6 +144,7 @@ export class Settling {
     if (foreign > 0) this.#observer.missing(foreign);
     this.#observer.deleted(batch.length - kept.size - foreign);
     this.#unsettled -= batch.length - notYetVisible.length - locked.length;
+    for (const row of [...locked, ...notYetVisible]) row.owner.deferred(row);
     if (locked.length > 0) this.#tryLocked(locked);
     if (notYetVisible.length > 0) this.#tryLater(notYetVisible);
     else this.#invisibleRounds = 0;

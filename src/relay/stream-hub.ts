@@ -207,19 +207,29 @@ export class StreamHub implements StreamUse {
     this.#stream.pause();
     if (this.#stall.running) return;
     this.#stall.set(this.#options.stallMs, () => {
-      for (const destination of this.#takers()) {
-        if (destination.outlet.room.full) this.#letGo(destination);
+      const takers = this.#takers();
+      for (const destination of takers) {
+        const { room, pace } = destination.outlet;
+        if (room.full || (takers.length === 1 && pace.full)) this.#letGo(destination);
       }
     });
   }
 
-  /** Whether a destination that streams has no room. Asked for with every transaction, so without making lists. */
+  /**
+   * Whether the stream is to stand still: for a destination that streams and has no room; for one that takes it alone
+   * already by its pace. Asked for with every transaction, so without making lists.
+   */
   #isFull(): boolean {
+    let takers = 0;
+    let behind = false;
     for (const destination of this.#destinations.values()) {
-      if (destination.takesStream && destination.state.name === 'streaming' && destination.outlet.room.full)
-        return true;
+      if (!destination.takesStream) continue;
+      takers++;
+      if (destination.state.name !== 'streaming') continue;
+      if (destination.outlet.room.full) return true;
+      behind ||= destination.outlet.pace.full;
     }
-    return false;
+    return behind && takers === 1;
   }
 
   #letGo(destination: Destination): void {

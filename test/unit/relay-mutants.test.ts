@@ -8,7 +8,7 @@ import { plans } from '../support/simulation/plan.ts';
 import { violations } from '../support/simulation/truth.ts';
 
 /** So many histories must be enough to find a mutant. */
-const HISTORIES = 400;
+const HISTORIES = 1_500;
 
 /** What the simulated histories would find if a rule did not hold: each is broken in turn. */
 describe('the simulated histories', () => {

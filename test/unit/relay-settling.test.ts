@@ -40,12 +40,14 @@ describe('settling', () => {
       failed: () => (told.failed += 1),
     };
     const settled: bigint[] = [];
+    const deferred: bigint[] = [];
     const blocked: RelayError[] = [];
     const owner: SettlingOwner = {
       settled: ({ position }) => settled.push(position),
+      deferred: ({ position }) => deferred.push(position),
       deletionBlocked: (error) => blocked.push(error),
     };
-    return { settling: new Settling(settler, observer, leads), owner, told, settled, blocked };
+    return { settling: new Settling(settler, observer, leads), owner, told, settled, deferred, blocked };
   }
 
   const rows = (owner: SettlingOwner, ...positions: number[]): SettlingRow[] =>
@@ -89,12 +91,13 @@ describe('settling', () => {
   it('tries a row that is not visible yet again, for as long as it takes, and never takes it for gone', async () => {
     const notYet: Answer = (given) => ({ deleted: given.length - 1, notYetVisible: given.slice(0, 1) });
     const settler = new ScriptedSettler(...Array.from({ length: 50 }, () => notYet));
-    const { settling: subject, owner, told, settled } = settling(settler);
+    const { settling: subject, owner, told, settled, deferred } = settling(settler);
     subject.push(rows(owner, 1, 2));
     const idle = subject.whenIdle();
     await vi.advanceTimersByTimeAsync(60_000);
     await idle;
     expect(settled).toEqual([2n, 1n]);
+    expect(new Set(deferred)).toEqual(new Set([1n]));
     expect(told).toMatchObject({ deleted: 2, notYetVisible: 50, missing: 0 });
   });
 
@@ -116,9 +119,10 @@ describe('settling', () => {
 
   it('tries locked rows again by themselves, and holds nothing else up for them', async () => {
     const settler = new ScriptedSettler((given) => ({ deleted: 1, locked: given.slice(0, 1) }));
-    const { settling: subject, owner, settled } = settling(settler);
+    const { settling: subject, owner, settled, deferred } = settling(settler);
     subject.push(rows(owner, 1, 2));
     await vi.advanceTimersByTimeAsync(100);
+    expect(deferred).toEqual([1n]);
     subject.push(rows(owner, 3));
     await vi.advanceTimersByTimeAsync(1_000);
     expect(settler.statements).toEqual([[1n, 2n], [3n]]);

@@ -98,3 +98,56 @@ test('no slot is asked for before that of a stream that broke is gone', async ()
   await settled(Promise.resolve());
   expect(source.attempts).toHaveLength(2);
 });
+
+/** Destinations that take a stream, of which the first is told to be without pace or room. */
+async function streamingHub(takers: number) {
+  const source = new HeldSource();
+  const hub = new StreamHub(source, router, noTelemetry(), { retryMs: 0, stallMs: 5 });
+  const letGo: string[] = [];
+  const destinations = Array.from({ length: takers }, (_, n) => ({
+    name: `d${n}`,
+    needsStream: true,
+    takesStream: true,
+    state: { name: 'streaming' },
+    outlet: { room: { full: false }, pace: { full: false } },
+    dispatch: ({ type }: { type: string }) => letGo.push(`d${n} ${type}`),
+  }));
+  for (const destination of destinations) hub.add(destination as unknown as Destination);
+  hub.needsChanged();
+  await settled(Promise.resolve());
+  let paused = false;
+  source.attempts[0]?.resolve({
+    slotName: 's',
+    pause: () => (paused = true),
+    resume: () => (paused = false),
+    close: () => Promise.resolve(),
+  });
+  await settled(Promise.resolve());
+  letGo.length = 0;
+  const [first] = destinations;
+  if (first === undefined) throw new Error('a hub without destinations');
+  const change = (full: { readonly room: boolean; readonly pace: boolean }): void => {
+    first.outlet.room.full = full.room;
+    first.outlet.pace.full = full.pace;
+    hub.roomChanged('d0');
+  };
+  return { change, paused: () => paused, letGo };
+}
+
+test('the stream of one destination keeps its pace, and is let go of when that lasts', async () => {
+  const { change, paused, letGo } = await streamingHub(1);
+  change({ room: false, pace: true });
+  expect(paused()).toBe(true);
+  change({ room: false, pace: false });
+  expect([paused(), letGo]).toEqual([false, []]);
+  change({ room: false, pace: true });
+  await expect.poll(() => letGo).toEqual(['d0 buffer-full']);
+});
+
+test('a destination does not slow down the stream of others: it goes on beside them until it has no room', async () => {
+  const { change, paused, letGo } = await streamingHub(2);
+  change({ room: false, pace: true });
+  expect([paused(), letGo]).toEqual([false, []]);
+  change({ room: true, pace: true });
+  expect([paused(), letGo]).toEqual([false, ['d0 buffer-full']]);
+});

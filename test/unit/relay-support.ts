@@ -31,4 +31,8 @@ export function ref({ position, id }: RowRef): RowRef {
 }
 
 /** Whose rows nobody deletes. */
-export const NOBODY: SettlingOwner = { settled: () => undefined, deletionBlocked: () => undefined };
+export const NOBODY: SettlingOwner = {
+  settled: () => undefined,
+  deferred: () => undefined,
+  deletionBlocked: () => undefined,
+};
