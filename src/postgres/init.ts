@@ -4,10 +4,11 @@ import type { ReportProgress } from '../core/progress.ts';
 import { ONE_SHARD, type ShardLayout } from '../core/sharding.ts';
 import { type CatalogTable, query, readCatalogTable } from './catalog.ts';
 import { postgresError } from './error.ts';
-import { quoteIdentifier } from './identifier.ts';
+import { quoteIdentifier, type TableName } from './identifier.ts';
 import { LATEST_VERSION, type PayloadType, type SchemaState, schemaState } from './migrate.ts';
 import { addOrderColumn, backfillScript, isEmpty, type OrderColumn, readOrderColumn } from './order-column.ts';
 import { grantStatements, missingPrivileges, relayPrivileges, writerPrivileges } from './privileges.ts';
+import { planPublishFunction } from './publish-function.ts';
 import { publicationDefects, readPublication, shardPublication } from './publication.ts';
 import { tableShards } from './sharding.ts';
 import { outboxTable, requireTable, type TableMapping } from './table.ts';
@@ -76,14 +77,21 @@ export async function planInit(client: pg.Client, options: InitOptions): Promise
     table === null || order?.column !== null
       ? { statements: [], notes: [] }
       : await planOrderColumn(client, table, options);
+  const publish = await planPublishFunction(client, mapping, table, options.payload);
   const statements = [
     ...(await planSchema(client, mapping.schema)),
     ...planMigrations(state),
     ...column.statements,
+    ...publish.statements,
     ...(await planPublications(client, table, options)),
-    ...(await planGrants(client, table, order, options)),
+    ...(await planGrants(client, table, order, publish.name, options)),
   ];
-  const notes = [...column.notes, ...(await roleNotes(client, options)), ...tableNotes(table, order, options, state)];
+  const notes = [
+    ...column.notes,
+    ...publish.notes,
+    ...(await roleNotes(client, options)),
+    ...tableNotes(table, order, options, state),
+  ];
   return { statements, notes, needsConsent: table !== null && statements.length > 0 };
 }
 
@@ -186,12 +194,13 @@ async function planGrants(
   client: pg.Client,
   table: CatalogTable | null,
   order: OrderColumn | null,
+  publish: TableName | null,
   { mapping, relayRole, writerRole }: InitOptions,
 ): Promise<InitStatement[]> {
   const sequence = order?.column?.identity === false ? order.sequence : null;
   const wanted = [
     { role: relayRole, privileges: relayPrivileges(mapping) },
-    { role: writerRole, privileges: writerPrivileges(table, mapping, mapping.columns, sequence) },
+    { role: writerRole, privileges: writerPrivileges(table, mapping, mapping.columns, { sequence, publish }) },
   ];
   const statements: InitStatement[] = [];
   for (const { role, privileges } of wanted) {

@@ -6,10 +6,10 @@ import type { ColumnMapping } from './table.ts';
 
 /** One privilege on one object, as a role needs it. */
 export interface Privilege {
-  readonly kind: 'schema' | 'table' | 'column' | 'sequence';
-  /** SELECT, USAGE, ... */
+  readonly kind: 'schema' | 'table' | 'column' | 'sequence' | 'function';
+  /** SELECT, USAGE, EXECUTE, ... */
   readonly privilege: string;
-  /** The table or sequence; for a schema its name is empty. */
+  /** The table, sequence or function; for a schema its name is empty. */
   readonly on: TableName;
   /** Of a column privilege. */
   readonly column: string | null;
@@ -49,12 +49,14 @@ export function relayPrivileges(table: TableName, keepsPublished = true): Privil
 /**
  * What a role needs that writes outbox rows: INSERT into the columns that applications fill, so neither DELETE nor
  * TRUNCATE, and not the order column, whose generated value could otherwise be overridden.
+ *
+ * @param others `sequence` behind the default of the order column, and the function `publish`, where there are such
  */
 export function writerPrivileges(
   table: CatalogTable | null,
   name: TableName,
   columns: ColumnMapping,
-  sequence: TableName | null,
+  { sequence, publish }: { readonly sequence: TableName | null; readonly publish: TableName | null },
 ): Privilege[] {
   const writable = table?.columns.filter((column) => !column.generated).map((column) => column.name) ?? [
     ...DEFAULT_WRITABLE,
@@ -79,7 +81,11 @@ export function writerPrivileges(
             neededFor: 'the default of the order column',
           },
         ];
-  return [schemaUsage(name, 'finding the table'), ...inserts, ...ofSequence];
+  const ofFunction: Privilege[] =
+    publish === null
+      ? []
+      : [{ kind: 'function', privilege: 'EXECUTE', on: publish, column: null, neededFor: `calling ${publish.name}` }];
+  return [schemaUsage(name, 'finding the table'), ...inserts, ...ofSequence, ...ofFunction];
 }
 
 const DEFAULT_WRITABLE = ['id', 'aggregatetype', 'aggregateid', 'type', 'payload', 'headers', 'created_at'];
@@ -109,6 +115,8 @@ export async function missingPrivileges(
          WHEN 'schema' THEN has_schema_privilege($1::name, n.oid, need.privilege)
          WHEN 'table' THEN has_table_privilege($1::name, c.oid, need.privilege)
          WHEN 'sequence' THEN has_sequence_privilege($1::name, c.oid, need.privilege)
+         WHEN 'function' THEN (SELECT bool_and(has_function_privilege($1::name, p.oid, need.privilege))
+                               FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = need.name)
          ELSE has_column_privilege($1::name, c.oid, a.attnum, need.privilege)
        END, false) AS held
      FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
@@ -148,5 +156,6 @@ export function grantStatements(privileges: readonly Privilege[], role: string):
 
 function grantObject(kind: Privilege['kind'], on: TableName): string {
   if (kind === 'schema') return `SCHEMA ${quoteIdentifier(on.schema)}`;
-  return `${kind === 'sequence' ? 'SEQUENCE' : 'TABLE'} ${quoteTable(on)}`;
+  const object = { table: 'TABLE', column: 'TABLE', sequence: 'SEQUENCE', function: 'FUNCTION' }[kind];
+  return `${object} ${quoteTable(on)}`;
 }
