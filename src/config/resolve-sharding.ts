@@ -1,4 +1,4 @@
-import { parseTemplate } from '../core/template.ts';
+import { isHeaderReference, parseTemplate, referenceName } from '../core/template.ts';
 import type { Problems } from './problems.ts';
 import type { RouteConfig } from './schema/routes.ts';
 
@@ -49,14 +49,17 @@ function unfit(by: string, named: boolean): string {
   return `is not made of \${${by}} alone: with shards, rows of one key must be known by one column; name it in shardBy, if equal keys always have equal values of it`;
 }
 
-/** The column that the first route with a key has for it; null when it has several, or none. */
+/** The column that the first route with a key has for it; null when it has several, none, or a header. */
 function commonColumn(routes: readonly RouteConfig[]): string | null {
   const key = routes.find((route) => route.key !== null)?.key ?? null;
-  const columns = key === null ? [] : columnsOf(key);
-  const [only] = columns;
-  return columns.length === 1 && only !== undefined && !IDENTITY.includes(only) ? only : null;
+  const [only, ...others] = key === null ? [] : columnsOf(key);
+  if (only === undefined || others.length > 0 || IDENTITY.includes(only)) return null;
+  return isHeaderReference(only) ? null : only;
 }
 
+/** What a template reads of a row; of a header `headers.NAME`, by which no row can be shared out. */
 function columnsOf(template: string): readonly string[] {
-  return [...new Set(parseTemplate(template).flatMap((part) => (typeof part === 'string' ? [] : [part.column])))];
+  return [
+    ...new Set(parseTemplate(template).flatMap((part) => (typeof part === 'string' ? [] : [referenceName(part)]))),
+  ];
 }

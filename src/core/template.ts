@@ -1,14 +1,24 @@
-/** A piece of a template: literal text, or the column whose value stands there. */
-export type TemplatePart = string | { readonly column: string };
+/** A piece of a template: literal text, or what of the row stands there. */
+export type TemplatePart = string | TemplateReference;
+
+/** A column whose value stands in a template, or of the headers column the value of one header. */
+export interface TemplateReference {
+  readonly column: string;
+  /** The header's name, in `${headers.NAME}`; null: the column as it is. */
+  readonly header: string | null;
+}
 
 /** A parsed template: its pieces in order. Two literals never stand side by side; an empty text has no pieces. */
 export type TemplateParts = readonly TemplatePart[];
 
 const OPEN = '${';
 const ESCAPED_OPEN = '$${';
+const HEADERS = 'headers';
+const HEADER_PREFIX = `${HEADERS}.`;
 
 /**
- * Parses a route template: `${column}` stands for a column's value, `$${` for a literal `${`, all else for itself.
+ * Parses a route template: `${column}` stands for a column's value, `${headers.NAME}` for that of a header in the headers
+ * column, `$${` for a literal `${`, all else for itself.
  *
  * @throws RangeError with the position (counted from 1) when a placeholder is not closed, empty or malformed
  */
@@ -21,11 +31,11 @@ export function parseTemplate(text: string): TemplateParts {
       literal += OPEN;
       at += ESCAPED_OPEN.length;
     } else if (text.startsWith(OPEN, at)) {
-      const column = placeholderAt(text, at);
+      const inner = placeholderAt(text, at);
       if (literal !== '') parts.push(literal);
       literal = '';
-      parts.push({ column });
-      at += OPEN.length + column.length + 1;
+      parts.push(referenceOf(inner));
+      at += OPEN.length + inner.length + 1;
     } else {
       literal += text.charAt(at);
       at++;
@@ -46,7 +56,23 @@ export function escapeTemplate(text: string): string {
   return text.split(OPEN).join(ESCAPED_OPEN);
 }
 
-/** The column name inside the placeholder that opens at `start`. */
+/** How a reference is written, without the braces. */
+export function referenceName({ column, header }: TemplateReference): string {
+  return header === null ? column : `${column}.${header}`;
+}
+
+/** Whether what stands between the braces names a header: `headers.NAME`. */
+export function isHeaderReference(name: string): boolean {
+  return name.startsWith(HEADER_PREFIX) && name.length > HEADER_PREFIX.length;
+}
+
+function referenceOf(name: string): TemplateReference {
+  return isHeaderReference(name)
+    ? { column: HEADERS, header: name.slice(HEADER_PREFIX.length) }
+    : { column: name, header: null };
+}
+
+/** The name inside the placeholder that opens at `start`. */
 function placeholderAt(text: string, start: number): string {
   const from = start + OPEN.length;
   const end = text.indexOf('}', from);

@@ -10,14 +10,15 @@ const SPACE = 0x20;
 
 /**
  * Reads the headers column: a flat JSON object. Strings become header values as they are, numbers and booleans as they
- * are written, nulls are left out; names keep their order, and one that stands twice is kept twice.
+ * are written, nulls are left out; names keep their order, and one that stands twice is kept twice. An empty text, which a
+ * column of type text may have, is no header.
  *
  * Not by `JSON.parse`, which would round integers above 2^53 and sort names that look like numbers to the front.
  *
  * @throws RelayError `route_headers` for anything else; never with a value in its message
  */
 export function parseHeaders(text: string): readonly Header[] {
-  return new HeaderScanner(text).scan();
+  return text === '' ? [] : new HeaderScanner(text).scan();
 }
 
 class HeaderScanner {

@@ -1,19 +1,20 @@
 import { RelayError } from '../core/errors.ts';
 import type { OutboxRow } from '../core/row.ts';
 import type { OutboxTable } from '../core/table.ts';
-import { parseTemplate } from '../core/template.ts';
+import { parseTemplate, referenceName, type TemplateReference } from '../core/template.ts';
 import { type RowColumn, rowColumn } from './column.ts';
+import { parseHeaders } from './headers.ts';
 
 /** A template, compiled against the columns that are read. */
 export interface Template {
   /** The text, when it is the same for all rows; else null. */
   readonly constant: string | null;
-  /** The column, when the template is nothing but that; else null. */
+  /** The column, or `headers.NAME`, when the template is nothing but that; else null. */
   readonly soleColumn: string | null;
   /**
    * Fills the template in. Null only for a template of a single column whose value is null.
    *
-   * @throws RelayError `route_template` when a column among others is null
+   * @throws RelayError `route_template` when a column among others is null, `route_headers` where it names a header
    */
   readonly render: (row: OutboxRow) => string | null;
 }
@@ -41,7 +42,7 @@ export function compileTemplate(
   const parsed = parse(text, where);
   const parts = parsed.map((part) => {
     if (typeof part === 'string') return part;
-    const column = rowColumn(table, part.column, where);
+    const column = referencedColumn(part, table, where);
     return { ...column, read: writing(column, parsed.length > 1) };
   });
   const [first, ...others] = parts;
@@ -81,6 +82,22 @@ function renderParts(parts: readonly (string | RowColumn)[], where: string): Tem
       text += value;
     }
     return text;
+  };
+}
+
+/** The text of a column, or of a header as of a column of type text; null where the row does not have that header. */
+function referencedColumn(reference: TemplateReference, table: OutboxTable, where: string): RowColumn {
+  const column = rowColumn(table, reference.column, where);
+  const { header } = reference;
+  if (header === null) return column;
+  const name = referenceName(reference);
+  return {
+    name,
+    column: { name, type: 'text' },
+    read: (row) => {
+      const text = column.read(row);
+      return text === null ? null : (parseHeaders(text).find(([each]) => each === header)?.[1] ?? null);
+    },
   };
 }
 

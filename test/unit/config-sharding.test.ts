@@ -23,6 +23,7 @@ describe('shards', () => {
       expect(message).toContain('is not made of ${aggregateid} alone');
     }
     expect(failure(withKeys('${id}'))).toContain('routes[0].key');
+    expect(failure(withKeys('${headers.key}'))).toContain('is not made of ${aggregateid} alone');
   });
 
   it('go by a column that is named, when each key contains it', () => {

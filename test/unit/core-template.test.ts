@@ -6,12 +6,17 @@ describe('parseTemplate', () => {
   it.each([
     ['', []],
     ['orders', ['orders']],
-    ['${aggregatetype}', [{ column: 'aggregatetype' }]],
-    ['outbox.event.${aggregatetype}', ['outbox.event.', { column: 'aggregatetype' }]],
-    ['${a}${b}-${a}', [{ column: 'a' }, { column: 'b' }, '-', { column: 'a' }]],
+    ['${aggregatetype}', [{ column: 'aggregatetype', header: null }]],
+    ['outbox.event.${aggregatetype}', ['outbox.event.', { column: 'aggregatetype', header: null }]],
+    [
+      '${a}${b}-${a}',
+      [{ column: 'a', header: null }, { column: 'b', header: null }, '-', { column: 'a', header: null }],
+    ],
     ['a$b{c}$', ['a$b{c}$']],
-    ['$${literal} ${a}', ['${literal} ', { column: 'a' }]],
-    ['${Größe in cm}', [{ column: 'Größe in cm' }]],
+    ['$${literal} ${a}', ['${literal} ', { column: 'a', header: null }]],
+    ['${headers}-${headers.x-key}', [{ column: 'headers', header: null }, '-', { column: 'headers', header: 'x-key' }]],
+    ['${headers.}', [{ column: 'headers.', header: null }]],
+    ['${Größe in cm}', [{ column: 'Größe in cm', header: null }]],
   ])('reads %j', (text, parts) => {
     expect(parseTemplate(text)).toEqual(parts);
   });

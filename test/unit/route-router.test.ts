@@ -103,6 +103,23 @@ describe('a message', () => {
     expect(message?.address).toEqual({ kind: 'topic', topic: '17/5f0c1b3e-0000-4000-8000-000000000017/\\x00ff' });
   });
 
+  it('takes a header of the row into templates, by its exact name', () => {
+    const spec = routeOf({
+      address: { kind: 'topic', topic: 'to-${headers.where}' },
+      key: '${headers.partition.key}',
+      headers: { copy: '${headers.none}' },
+    });
+    const headers = '{"where": "here", "partition.key": 9007199254740993, "WHERE": "there"}';
+    const { message } = route([spec], { ...ORDER, headers });
+    expect(message).toMatchObject({ address: { topic: 'to-here' }, key: '9007199254740993' });
+    expect(message?.headers.map(([name]) => name)).not.toContain('copy');
+    const without = route([routeOf({ key: '${headers.partition.key}' })], ORDER);
+    expect(without.message?.key).toBeNull();
+    expect(route([spec], ORDER).fault?.message).toContain("'headers.where' is null");
+    expect(route([spec], { ...ORDER, headers: '[]' }).fault?.code).toBe('route_headers');
+    expect(columnsUsed([spec])).toEqual(['headers']);
+  });
+
   it('fills in any template as its parts say', () => {
     const table = tableOf();
     const part = fc.oneof(
