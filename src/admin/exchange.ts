@@ -72,19 +72,28 @@ async function readObject(message: IncomingMessage): Promise<Readonly<Record<str
   // no form can send this type, so that a browser asks first before another site's script may
   if (!/^application\/json\b/i.test(message.headers['content-type'] ?? ''))
     throw new BadRequest(415, 'expected content-type: application/json');
+  const value = parsed(await readBody(message));
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new BadRequest(400, 'expected a JSON object');
+  return value as Readonly<Record<string, unknown>>;
+}
+
+async function readBody(message: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   // a body that is refused must not take the connection with it: the refusal goes over it
   const body = message.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new BadRequest(413, `expected at most ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body) {
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) throw new BadRequest(413, `expected at most ${MAX_BODY_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // who sends it went away in the middle: no fault of ours, and nobody is left to be answered
+    throw error instanceof BadRequest ? error : new BadRequest(400, 'the body did not come to its end');
   }
-  const value = parsed(Buffer.concat(chunks).toString());
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new BadRequest(400, 'expected a JSON object');
-  return value as Readonly<Record<string, unknown>>;
+  return Buffer.concat(chunks).toString();
 }
 
 function parsed(text: string): unknown {

@@ -54,9 +54,11 @@ function report(sections: readonly CheckSection[], style: Style): readonly strin
       ...findings.flatMap((finding) => findingLines(finding, width, style)),
       '',
     ]),
-    `${count('error')} errors, ${count('warning')} warnings, ${count('ok')} in order`,
+    `${counted(count('error'), 'error')}, ${counted(count('warning'), 'warning')}, ${count('ok')} in order`,
   ];
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** The remedy on lines of its own, so that it can be copied. */
 function findingLines({ status, subject, message, remedy }: Finding, width: number, style: Style): readonly string[] {

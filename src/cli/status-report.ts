@@ -111,6 +111,7 @@ function shardLines(shards: readonly ShardStatus[]): readonly string[] {
 function lagText({ lag }: StatusReport): string {
   if (lag === null) return 'not known yet';
   if (lag.waitingRows === 0) return 'no row waits';
+  if (lag.waitingRows === 1) return `1 row waits, for ${secondsText(lag.oldestUnpublishedSeconds)}`;
   const rows = lag.waitingRowsEstimated ? `about ${lag.waitingRows}` : String(lag.waitingRows);
   return `${rows} rows wait, the oldest for ${secondsText(lag.oldestUnpublishedSeconds)}`;
 }

@@ -140,6 +140,18 @@ describe('the command line', () => {
       expect(JSON.parse((await outboxRelay('status', '--config', config, '--json')).stdout)).toEqual(REPORT);
     });
 
+    it.each([
+      [0, 'no row waits'],
+      [1, '1 row waits, for 3 s'],
+      [2, '2 rows wait, the oldest for 3 s'],
+    ])('tells a lag of %d rows', async (waitingRows, words) => {
+      report = statusReport({
+        lag: { ...statusReport().lag!, waitingRows, oldestUnpublishedSeconds: waitingRows === 0 ? 0 : 3 },
+      });
+      const { stdout } = await outboxRelay('status', '--url', `http://127.0.0.1:${admin.port}`);
+      expect(stdout).toContain(`  ${words}, measured`);
+    });
+
     it('says why there is no stream, and what the next slot waits for', async () => {
       const error = {
         at: '2026-01-01T00:00:02.000Z',
@@ -261,6 +273,7 @@ describeWithService('postgres', 'commands on a database', () => {
 
     await outboxRelay('init', '--config', config);
     await admin.query(`DROP PUBLICATION ${schema}`);
+    expect((await outboxRelay('check', '--config', config)).stdout).toMatch(/\n0 errors, 1 warning, \d+ in order\n$/);
     const faulty = await outboxRelay('check', '--config', config, '--json');
     const { findings } = JSON.parse(faulty.stdout) as { findings: ReportedFinding[] };
     const faults = findings.filter(({ status }) => status !== 'ok');

@@ -1,8 +1,9 @@
 /** The admin port towards those who mean it harm: raw bytes on real sockets, and the limits that ship. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Endpoint, textAnswer } from '../../src/admin/http.ts';
+import { BadRequest, type Endpoint, textAnswer } from '../../src/admin/http.ts';
 import { AdminServer } from '../../src/admin/server.ts';
 import type { Log } from '../../src/core/log.ts';
 
@@ -65,9 +66,9 @@ describe('the admin port', () => {
     },
   ];
 
-  async function start(token: string | null = null): Promise<AdminServer> {
+  async function start(token: string | null = null, log = SILENT, endpoints = ENDPOINTS): Promise<AdminServer> {
     reached = [];
-    const server = new AdminServer({ host: '127.0.0.1', port: 0, token }, ENDPOINTS, SILENT);
+    const server = new AdminServer({ host: '127.0.0.1', port: 0, token }, endpoints, log);
     servers.push(server);
     await server.listen();
     return server;
@@ -169,6 +170,33 @@ describe('the admin port', () => {
     connection.socket.resume();
     const bodies = [...(await connection.ended).matchAll(/^read (\d+)$/gm)].map(([, n]) => Number(n));
     expect(bodies).toEqual(Array.from({ length: count }, (_, n) => n));
+  });
+
+  it('takes a body that breaks off for no fault of its own', async () => {
+    const errors: string[] = [];
+    let outcome: (error: unknown) => void = ignore;
+    const ended = new Promise<unknown>((resolve) => (outcome = resolve));
+    const reading: Endpoint = {
+      method: 'POST',
+      path: '/change',
+      access: 'operator',
+      answer: (request) =>
+        request.json().then(
+          () => textAnswer(200, 'changed'),
+          (error: unknown) => {
+            outcome(error);
+            throw error;
+          },
+        ),
+    };
+    const log: Log = { ...SILENT, error: (_: unknown, text?: string) => void errors.push(text ?? '') };
+    const server = await start(TOKEN, log, [reading]);
+    const socket = connect(server.port, '127.0.0.1').on('error', ignore);
+    const head = `POST /change HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${TOKEN}\r\n`;
+    socket.write(`${head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{"all":`, () => socket.destroy());
+    expect(await ended).toBeInstanceOf(BadRequest);
+    await setImmediate();
+    expect(errors).toEqual([]);
   });
 
   it('never takes the body of a request for another request', async () => {

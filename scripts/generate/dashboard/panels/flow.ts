@@ -1,5 +1,19 @@
-import type { PanelRow } from '../grafana.ts';
+import type { Panel, PanelRow } from '../grafana.ts';
 import { increase, quantile, rate, series, sum } from '../queries.ts';
+
+function quantiles(lane: 'stream' | 'table', shares: readonly number[], description: string): Panel {
+  return {
+    title: `Quantiles by destination (${lane})`,
+    description,
+    type: 'timeseries',
+    width: 12,
+    unit: 's',
+    queries: shares.map((at) => ({
+      expr: quantile(at, 'end_to_end_seconds', `lane="${lane}"`, 'destination'),
+      legend: `p${at * 100} {{destination}} {{shard}}`,
+    })),
+  };
+}
 
 /** How long rows take. */
 export const LATENCY: PanelRow = {
@@ -16,28 +30,12 @@ export const LATENCY: PanelRow = {
         { expr: `sum by (le) (${increase(series('end_to_end_seconds_bucket', 'lane="stream"'))})`, legend: '{{le}}' },
       ],
     },
-    {
-      title: 'Quantiles by destination (stream)',
-      description: 'Half, 95 % and 99 % of the rows were faster than this.',
-      type: 'timeseries',
-      width: 12,
-      unit: 's',
-      queries: [0.5, 0.95, 0.99].map((at) => ({
-        expr: quantile(at, 'end_to_end_seconds', 'lane="stream"', 'destination'),
-        legend: `p${at * 100} {{destination}} {{shard}}`,
-      })),
-    },
-    {
-      title: 'Quantiles by destination (table)',
-      description: 'From the creation of a row. Rows that waited for hours count with the hours they waited.',
-      type: 'timeseries',
-      width: 12,
-      unit: 's',
-      queries: [0.5, 0.99].map((at) => ({
-        expr: quantile(at, 'end_to_end_seconds', 'lane="table"', 'destination'),
-        legend: `p${at * 100} {{destination}} {{shard}}`,
-      })),
-    },
+    quantiles('stream', [0.5, 0.95, 0.99], 'Half, 95 % and 99 % of the rows were faster than this.'),
+    quantiles(
+      'table',
+      [0.5, 0.99],
+      'From the creation of a row. Rows that waited for hours count with the hours they waited.',
+    ),
     {
       title: 'Passes over the table',
       description: 'Their duration. While rows come by the log there are none.',
