@@ -2,7 +2,16 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', 'node_modules/', 'docs/.vitepress/cache/', 'coverage/', '.cache/'] },
+  {
+    ignores: [
+      '**/dist/',
+      'node_modules/',
+      'docs/.vitepress/cache/',
+      'coverage/',
+      '.cache/',
+      'test/support/package-types/',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

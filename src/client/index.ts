@@ -9,7 +9,7 @@ export type { HeaderValue, MessageOf, OutboxMessage, UntypedEvents } from './mes
 export type { IdSource, OutboxColumns, OutboxLimits, OutboxOptions, PayloadKind } from './options.ts';
 export { type Outbox, type OutboxAdapter, outboxOver, type ResultRow } from './outbox.ts';
 export { type OutboxStatement } from './statement.ts';
-export { type PooledSession, type SessionPool, transact, type TransactOptions } from './transact.ts';
+export { type PooledSession, type SessionOf, type SessionPool, transact, type TransactOptions } from './transact.ts';
 export type { PgTransaction } from './pg.ts';
 export type { SchemaIssue, StandardSchema, ValidationResult } from './standard-schema.ts';
 export type { TraceCarrier } from './trace-context.ts';

@@ -11,9 +11,16 @@ export interface PooledSession {
 }
 
 /** `pg.Pool`. */
-export interface SessionPool<Session extends PooledSession> {
-  connect(): Promise<Session>;
+export interface SessionPool {
+  connect(): Promise<PooledSession>;
 }
+
+/** What a pool gives: of `pg.Pool`, whose `connect` may be called in two ways, a `pg.PoolClient`. */
+export type SessionOf<Pool extends SessionPool> = Pool extends {
+  connect: { (): Promise<infer Session extends PooledSession>; (callback: never): void };
+}
+  ? Session
+  : Awaited<ReturnType<Pool['connect']>>;
 
 /** How a transaction is run. */
 export interface TransactOptions extends TransactionRetryOptions {
@@ -36,9 +43,9 @@ const BEGIN = {
  * @throws what `work` or the database has thrown last; OutboxError `rolled_back` when the server has answered COMMIT with
  *   ROLLBACK, since `work` had swallowed the error of a statement
  */
-export function transact<T, Session extends PooledSession>(
-  pool: SessionPool<Session>,
-  work: (tx: Session) => Promise<T>,
+export function transact<T, Pool extends SessionPool>(
+  pool: Pool,
+  work: (tx: SessionOf<Pool>) => Promise<T>,
   { isolation = 'read committed', ...retrying }: TransactOptions = {},
 ): Promise<T> {
   return retryTransaction(async (body) => {
@@ -49,7 +56,7 @@ export function transact<T, Session extends PooledSession>(
     let reusable = false;
     try {
       await session.query(BEGIN[isolation]);
-      const result = await body(() => work(session));
+      const result = await body(() => work(session as SessionOf<Pool>));
       const { command } = await session.query('COMMIT');
       reusable = true;
       if (command === 'ROLLBACK') throw rolledBack();

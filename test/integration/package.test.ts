@@ -6,6 +6,8 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { samplesOf } from '../support/doc-samples.ts';
+import { installPacked, keepOnly } from '../support/package-consumer.ts';
 import { relayOutbox } from '../support/relay-outbox.ts';
 import { describeWithService, describeWithTool, freshDatabase } from '../support/service.ts';
 import { nodeRuntime } from '../support/services/node-runtime.ts';
@@ -31,6 +33,20 @@ const ENTRIES = Object.entries(MANIFEST.exports).flatMap(([path, target]) =>
   typeof target === 'string' ? [] : [{ name: path.replace(/^\./, 'outbox-relay'), types: target.types }],
 );
 
+/** Of the dependencies, those that applications load with what they import. */
+const OF_APPLICATIONS: readonly string[] = ['@opentelemetry/api', '@opentelemetry/core', 'cockatiel'];
+
+const GUIDES = ['docs/writer.md'];
+
+/** How applications resolve modules: Node's own rules, as of two years, and those of bundlers. */
+const RESOLUTIONS = [
+  ['node16', 'node16'],
+  ['nodenext', 'nodenext'],
+  ['esnext', 'bundler'],
+] as const;
+
+const STRICT = { strict: true, noEmit: true, target: 'es2022', types: ['node'], skipLibCheck: true };
+
 const listed = async (folder: string, pattern: RegExp): Promise<string[]> => {
   const entries = await readdir(join(ROOT, folder), { recursive: true });
   return entries.filter((name) => pattern.test(name)).map((name) => `${folder}/${name}`);
@@ -39,6 +55,8 @@ const listed = async (folder: string, pattern: RegExp): Promise<string[]> => {
 describe('the package', () => {
   const folder = { path: '' };
   const stage = (...parts: readonly string[]): string => join(folder.path, 'stage', ...parts);
+  const archive = async (): Promise<string> =>
+    join(folder.path, (await readdir(folder.path)).find((name) => name.endsWith('.tgz')) ?? '');
   const bin = (): string => join(folder.path, 'prefix', 'bin', 'outbox-relay');
 
   beforeAll(async () => {
@@ -52,6 +70,7 @@ describe('the package', () => {
     await symlink(join(ROOT, 'node_modules'), stage('node_modules'));
     await run('npm', ['run', 'build'], { cwd: stage(), timeout: TIMEOUT_MS });
     await rm(stage('node_modules'));
+    await run('npm', ['pack', './stage', '--ignore-scripts', '--silent'], { cwd: folder.path, timeout: TIMEOUT_MS });
   }, TIMEOUT_MS);
   afterAll(() => rm(folder.path, { recursive: true, force: true }));
 
@@ -83,15 +102,50 @@ describe('the package', () => {
     expect(imported.filter((name) => !Object.hasOwn(dependencies, name))).toEqual([]);
   });
 
+  it('gives applications what they import without the relay, its brokers or its database', async () => {
+    const application = join(folder.path, 'running');
+    const absent = Object.keys(MANIFEST.dependencies).filter((name) => !OF_APPLICATIONS.includes(name));
+    expect(absent).toEqual(expect.arrayContaining(['pg', '@platformatic/kafka', 'kafkajs', 'amqplib']));
+    // The relay is taken out: what is not there cannot be loaded, in whatever way.
+    await keepOnly(await installPacked(await archive(), application, absent), [
+      'client',
+      'inbox',
+      'resilience',
+      'core',
+    ]);
+    const names = JSON.stringify(ENTRIES.map(({ name }) => name));
+    const script = `for (const name of ${names}) console.log(name, Object.keys(await import(name)).length > 0)`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: application });
+    expect(stdout.trim().split('\n')).toEqual(ENTRIES.map(({ name }) => `${name} true`));
+  });
+
+  it('is compiled by applications in TypeScript, the samples of its guides too', { timeout: TIMEOUT_MS }, async () => {
+    const application = join(folder.path, 'compiling');
+    await installPacked(await archive(), application, []);
+    await writeFile(join(application, 'package.json'), '{ "type": "module" }');
+    await cp(join(ROOT, 'test/support/package-types/application.ts'), join(application, 'application.ts'));
+    const entries = ENTRIES.map(({ name }, place) => `export * as entry${place} from '${name}';`);
+    await writeFile(join(application, 'entries.ts'), entries.join('\n'));
+    const samples = GUIDES.flatMap(samplesOf).filter(({ language }) => language === 'ts');
+    expect(samples.length).toBeGreaterThan(3);
+    for (const [place, { text }] of samples.entries()) await writeFile(join(application, `sample-${place}.ts`), text);
+    for (const [module, moduleResolution] of RESOLUTIONS) {
+      const compilerOptions = { ...STRICT, module, moduleResolution };
+      const project = join(application, `tsconfig-${moduleResolution}.json`);
+      await writeFile(project, JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+      const compiling = run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project]);
+      const { stdout } = await compiling.catch((error: unknown) => error as { stdout: string });
+      expect(stdout, moduleResolution).toBe('');
+    }
+  });
+
   describeWithService('postgres', 'installed globally', () => {
     const database = freshDatabase();
 
     beforeAll(async () => {
       const options = { cwd: folder.path, timeout: TIMEOUT_MS };
-      await run('npm', ['pack', './stage', '--ignore-scripts', '--silent'], options);
-      const archive = (await readdir(folder.path)).find((name) => name.endsWith('.tgz')) ?? '';
       const args = ['install', '--global', '--prefix', join(folder.path, 'prefix'), '--ignore-scripts', '--no-audit'];
-      await run('npm', [...args, '--prefer-offline', join(folder.path, archive)], options);
+      await run('npm', [...args, '--prefer-offline', await archive()], options);
     }, 2 * TIMEOUT_MS);
 
     describe.each(NODE_VERSIONS)('with Node %s', (version) => {
