@@ -109,8 +109,8 @@ class AmqplibConsuming<Client extends InboxClient, Payload> implements Consuming
   }
 
   async #endAll(options: StopOptions | undefined): Promise<void> {
-    if (this.#isOpen) await this.#untilClosed(this.#channel.cancel(this.#consumerTag));
     this.#stopping.abort();
+    if (this.#isOpen) await this.#untilClosed(this.#channel.cancel(this.#consumerTag));
     await this.#intake.drain(options);
     // What was not begun goes back to the queue now, not only when the channel closes; acknowledgements sent before are done first.
     if (this.#isOpen) await this.#untilClosed(this.#channel.recover());

@@ -160,8 +160,10 @@ export class Processor<Client extends InboxClient> {
   }
 
   async #deadLetter(delivery: Delivery, why: GivenUp): Promise<Outcome> {
-    const id = why.reason === 'no_id' ? delivery.position : delivery.id;
-    const identified = id === null ? null : { id, orderKey: delivery.orderKey };
+    const { position, orderKey } = delivery;
+    const place = position === null ? null : `at ${position}`;
+    const id = why.reason === 'no_id' ? place : delivery.id;
+    const identified = id === null ? null : { id, orderKey };
     const written: DeadLetter[] = [];
     const write = async (client: Client): Promise<void> => {
       written.push(await this.#writeLetter(client, delivery, why));

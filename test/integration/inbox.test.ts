@@ -1,4 +1,8 @@
 /** The inbox on a real Postgres: each message takes effect once, whatever goes wrong around it. */
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { pgTable, text } from 'drizzle-orm/pg-core';
+import knex from 'knex';
+import { Kysely, PostgresDialect } from 'kysely';
 import type pg from 'pg';
 import { expect, it } from 'vitest';
 import { createInbox, createInboxTables, InboxError } from '../../src/inbox/index.ts';
@@ -64,6 +68,19 @@ describeWithService('postgres', 'an inbox', () => {
     const other = new InboxStage(one.pool, one.table, { consumer: 'other' });
     for (const { inbox, effect } of [one, other, one, other]) await inbox.handle({ id: 'a' }, effect);
     expect(await one.effects()).toHaveLength(2);
+  });
+
+  it('lends its connection to query builders, as the guide shows', async () => {
+    const one = await stage();
+    const rows = ['drizzle', 'kysely', 'knex'].map((id) => ({ inbox: one.table, id }));
+    const failing = one.inbox.handle({ id: 'a' }, async (tx) => {
+      await writeWithBuilders(tx, rows);
+      throw new Error('after all of them');
+    });
+    await expect(failing).rejects.toThrow('after all of them');
+    expect(await one.effects()).toEqual([]);
+    await one.inbox.handle({ id: 'a' }, (tx) => writeWithBuilders(tx, rows));
+    expect((await one.effects()).map(({ id }) => id)).toEqual(['drizzle', 'kysely', 'knex']);
   });
 
   it('takes ids of any length', async () => {
@@ -227,3 +244,16 @@ describeWithLauncher('postgres', 'an inbox whose database is restarted', () => {
     await one.end();
   });
 });
+
+const effects = pgTable('effects', { inbox: text('inbox'), id: text('id') });
+
+/** Each builder inserts one of the rows, over the connection of the transaction. */
+async function writeWithBuilders(tx: pg.PoolClient, rows: readonly { inbox: string; id: string }[]): Promise<void> {
+  const [first, second, third] = rows;
+  await drizzle(tx).insert(effects).values(first!);
+  const session = { query: tx.query.bind(tx), release: () => undefined };
+  const pool = { connect: () => Promise.resolve(session), end: () => Promise.resolve() };
+  const kysely = new Kysely<{ effects: { inbox: string; id: string } }>({ dialect: new PostgresDialect({ pool }) });
+  await kysely.insertInto('effects').values(second!).execute();
+  await knex({ client: 'pg' })('effects').insert(third).connection(tx);
+}
