@@ -13,6 +13,7 @@ module.exports = {
     only('config', ['core']),
     only('route', ['core']),
     only('tls', ['core']),
+    only('migrate', ['core']),
     only('publish', ['core', 'tls']),
     only('postgres', ['core', 'tls']),
     only('capture', ['core', 'postgres']),

@@ -43,6 +43,12 @@ const COMMANDS: readonly (readonly string[])[] = [
     'something is, or one of the two ends cannot be read',
     'configuration, login; [`verify_refused`](errors.md#verify_refused)',
   ],
+  [
+    '`migrate`',
+    'nothing stands in the way; the configuration is printed',
+    'the database of `--url` cannot be reached',
+    'a file cannot be read; something cannot be said here, or applications delete their rows: without `--force` no configuration is printed',
+  ],
   ['`config`', 'the configuration is valid', '-', 'it is not, or cannot be read'],
   ['`completion`', 'the script is printed', '-', '-'],
 ];

@@ -7,6 +7,7 @@ import { addConfig } from './config.ts';
 import { Ending } from './ending.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { addInit } from './init.ts';
+import { addMigrate } from './migrate.ts';
 import { printJson } from './output.ts';
 import { addParked } from './parked.ts';
 import { addRun } from './run.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly AddCommand[] = [
   addTap,
   addParked,
   addVerify,
+  addMigrate,
   addConfig,
   addCompletion,
 ];

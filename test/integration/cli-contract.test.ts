@@ -1,6 +1,9 @@
 /** What scripts rely on: the exit code of each command's main failures, and what stands on standard output with `--json`. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { VerifyReport } from '../../src/verify/report.ts';
 import { outboxRelay } from '../support/cli.ts';
 import { samplesOf } from '../support/doc-samples.ts';
@@ -97,6 +100,60 @@ describe('without any server', () => {
     expect(code).toBe(3);
     expect(stderr).toMatch(
       /postgres: is missing.*\n.*destinations: is missing[^]*\n {2}Name a configuration file: --config FILE/,
+    );
+  });
+
+  it('migrate ends with 2 for a wrong call, and with 3 for what it cannot read or say, as JSON, too', async () => {
+    expect((await outboxRelay('migrate', 'debezium')).code).toBe(2);
+    expect((await outboxRelay('migrate', 'debezium', '--properties', 'a', '--connect', 'b')).code).toBe(2);
+    expect((await outboxRelay('migrate', 'debezium', '--properties', 'a', '--worker', 'b')).code).toBe(2);
+    const missing = await outboxRelay('migrate', 'debezium', '--connect', '/nowhere.json', '--json');
+    expect(missing.code).toBe(3);
+    expectDocumented(missing.stdout, 'When a command fails');
+    const refused = await outboxRelay('migrate', 'debezium', '--properties', '/dev/null');
+    expect([refused.code, refused.stdout]).toEqual([3, '']);
+    expect(refused.stderr).toContain('! transforms: there is no outbox event router');
+  });
+
+  it('migrate prints a configuration that can be validated', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'migrate-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = async (name: string, text: string): Promise<string> => {
+      await writeFile(join(folder, name), text);
+      return join(folder, name);
+    };
+    const properties = await file(
+      'application.properties',
+      `debezium.sink.type=kafka
+debezium.sink.kafka.producer.bootstrap.servers=k:9092
+debezium.source.database.hostname=db
+debezium.source.database.user=relay
+debezium.source.database.dbname=shop
+debezium.source.table.include.list=public.outbox
+debezium.format.key=simplestring
+debezium.format.value=simplestring
+debezium.format.header.schemas.enable=false
+debezium.transforms=outbox
+debezium.transforms.outbox.type=io.debezium.transforms.outbox.EventRouter
+`,
+    );
+    const { code, stdout } = await outboxRelay('migrate', 'debezium', '--properties', properties);
+    const config = await file('relay.yaml', stdout);
+    const validated = await outboxRelay('config', 'validate', '--config', config);
+    expect([code, validated.code, validated.stdout]).toEqual([0, 0, 'The configuration is valid.\n']);
+    const avro = await file('avro.env', 'DEBEZIUM_FORMAT_VALUE=avro');
+    const all = ['migrate', 'debezium', '--properties', properties, '--properties', avro, '--table', 'public.outbox'];
+    const refused = await outboxRelay(...all, '--json');
+    expect(refused.code).toBe(3);
+    expect(JSON.parse(refused.stdout)).toMatchObject({ ok: false, config: null, table: 'public.outbox' });
+    expect(JSON.parse((await outboxRelay(...all, '--json', '--force')).stdout)).toMatchObject({
+      config: { postgres: {} },
+    });
+    const [finding] = (JSON.parse(refused.stdout) as { findings: { status: string }[] }).findings.filter(
+      ({ status }) => status === 'error',
+    );
+    expect(shapeOf({ ok: false, config: null, table: '', findings: [finding] })).toEqual(
+      shapeOf(documented('migrate debezium')),
     );
   });
 

@@ -39,9 +39,14 @@ export async function configureDebezium(
   };
   const config = join(folder, 'config');
   await mkdir(config);
-  // Quarkus would look for a property of the name between the brackets; the file itself takes one of the backslashes.
-  const lines = Object.entries(all).map(([name, value]) => `${name}=${value.replaceAll('${', '\\\\${')}\n`);
-  await writeFile(join(config, 'application.properties'), lines.join(''));
+  await writeFile(join(config, 'application.properties'), propertiesText(all));
+}
+
+/** As the file has it: Quarkus would look for a property of the name between brackets; the file itself takes one of the backslashes. */
+export function propertiesText(properties: Readonly<Record<string, string>>): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value.replaceAll('${', '\\\\${')}\n`)
+    .join('');
 }
 
 /** How it is started, in the folder that {@link configureDebezium} was given. @throws when it is not to be had */

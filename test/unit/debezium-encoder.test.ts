@@ -191,7 +191,7 @@ describe('as Java writes it', () => {
   });
 
   it('a text has capital letters in its escapes, and what looks like one is left alone', () => {
-    expect(jacksonString('\u001f\\u001f\n')).toBe('"\\u001F\\\\u001f\\n"');
+    expect(jacksonString('\u001f\\u001f\n☃😀')).toBe('"\\u001F\\\\u001f\\n☃\\uD83D\\uDE00"');
   });
 });
 

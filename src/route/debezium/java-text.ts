@@ -27,9 +27,11 @@ export function javaFloat(text: string): string {
   return `${sign}${padded.slice(0, power + 1)}.${padded.slice(power + 1)}`;
 }
 
-/** Quotes a text as Jackson does: as `JSON.stringify`, but with capital letters in `\u001F`. */
+/** Quotes a text as Jackson does: as `JSON.stringify`, but `\u001F` in capitals, and characters past U+FFFF as two escapes. */
 export function jacksonString(text: string): string {
-  return JSON.stringify(text).replace(/\\(?:u00[0-9a-f]{2}|.)/g, (escape) =>
-    escape.startsWith('\\u') ? `\\u${escape.slice(2).toUpperCase()}` : escape,
-  );
+  return JSON.stringify(text)
+    .replace(/\\(?:u[0-9a-f]{4}|.)/g, (escape) =>
+      escape.startsWith('\\u') ? `\\u${escape.slice(2).toUpperCase()}` : escape,
+    )
+    .replace(/[\ud800-\udfff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).toUpperCase()}`);
 }

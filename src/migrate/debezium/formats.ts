@@ -1,0 +1,88 @@
+import type { DebeziumRuntime } from './sources.ts';
+import type { Reading } from './value.ts';
+
+/** How key, value and headers are written: see the section `debezium` of a route. */
+export type Formats = Readonly<Record<Part, 'plain' | 'json'>>;
+type Part = 'key' | 'value' | 'headers';
+
+const PARTS: readonly (readonly [part: Part, server: string, converter: string])[] = [
+  ['key', 'format.key', 'key.converter'],
+  ['value', 'format.value', 'value.converter'],
+  ['headers', 'format.header', 'header.converter'],
+];
+/** Formats of Debezium Server, by the class of their converter. */
+const SERVER_FORMATS: Readonly<Record<string, string>> = {
+  json: 'JsonConverter',
+  jsonbytearray: 'JsonConverter',
+  simplestring: 'StringConverter',
+  binary: 'BinaryDataConverter',
+};
+const AS_IT_IS: readonly string[] = [
+  'StringConverter',
+  'SimpleHeaderConverter',
+  'ByteArrayConverter',
+  'BinaryDataConverter',
+  'ByteBufferConverter',
+];
+
+/** Reads the formats of Debezium Server, or the converters of Kafka Connect. */
+export function readFormats(runtime: DebeziumRuntime, reading: Reading): Formats {
+  const formats: Record<Part, 'plain' | 'json'> = { key: 'plain', value: 'plain', headers: 'plain' };
+  for (const [part, server, converter] of PARTS)
+    formats[part] = runtime === 'server' ? serverFormat(server, reading) : connectFormat(part, converter, reading);
+  return formats;
+}
+
+function serverFormat(name: string, reading: Reading): 'plain' | 'json' {
+  const { settings } = reading;
+  const format = (settings.text(name) ?? 'json').toLowerCase();
+  const given = settings.text(`${name}.class`);
+  const converter = given === undefined ? (SERVER_FORMATS[format] ?? format) : className(given);
+  const shared = settings.text('format.schemas.enable');
+  const schemas = settings.text(`${name}.schemas.enable`) ?? shared ?? 'true';
+  settings.settle(`${name}.converter.type`);
+  return formatOf(name, converter, schemas, reading);
+}
+
+function connectFormat(part: Part, name: string, reading: Reading): 'plain' | 'json' {
+  const { settings, findings } = reading;
+  const given = settings.text(name);
+  const schemas = settings.text(`${name}.schemas.enable`) ?? 'true';
+  if (given !== undefined) return formatOf(name, className(given), schemas, reading);
+  // the default of Kafka Connect itself; for keys and values every worker has to say it
+  if (part !== 'headers')
+    findings.error(
+      name,
+      "the connector does not say it, so that the worker's converter holds, which is not known",
+      'Give the properties of the worker with --worker connect-distributed.properties.',
+    );
+  return 'plain';
+}
+
+function formatOf(name: string, converter: string, schemas: string, { settings, findings }: Reading): 'plain' | 'json' {
+  if (AS_IT_IS.includes(converter)) return 'plain';
+  if (converter === 'JsonConverter') {
+    if (schemas.toLowerCase() === 'true')
+      findings.error(
+        settings.nameOf(`${name}.schemas.enable`),
+        'messages carry a schema beside the value ({"schema": .., "payload": ..}), which the relay does not write',
+        `Switch to ${name}.schemas.enable=false with Debezium first, as soon as consumers take both forms.`,
+      );
+    return 'json';
+  }
+  const cloudEvents = /cloudevents/i.test(converter);
+  findings.error(
+    settings.nameOf(name),
+    cloudEvents
+      ? "the relay writes CloudEvents, but not with Debezium's attributes"
+      : `${converter} encodes with a schema, mostly of a registry: the relay sends the payload as it is, or as JSON`,
+    cloudEvents
+      ? 'Let consumers go by the attributes that the relay gives, and take them over in the route.'
+      : 'Let the application encode into a bytea payload, or move consumers to JSON first.',
+  );
+  return 'plain';
+}
+
+function className(qualified: string): string {
+  return qualified.slice(qualified.lastIndexOf('.') + 1);
+}
