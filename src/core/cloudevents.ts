@@ -49,7 +49,8 @@ export function isEventHeader(address: 'topic' | 'exchange', name: string): bool
 
 /** Whether a text can be the value of an attribute of type String. */
 export function isAttributeText(text: string): boolean {
-  return !/[\p{Control}\p{Surrogate}\p{Noncharacter_Code_Point}]/u.test(text);
+  // Most are ASCII, of which this is told several times faster.
+  return /^[ -~]*$/.test(text) || !/[\p{Control}\p{Surrogate}\p{Noncharacter_Code_Point}]/u.test(text);
 }
 
 /**

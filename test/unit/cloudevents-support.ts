@@ -8,6 +8,16 @@ import { routeOf, rowOf, tableOf } from './route-support.ts';
 
 export type RowValues = Readonly<Record<string, string | Buffer | null>>;
 
+/** A context that a row carries. */
+export const EVENT_TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+/** A row that can become an event. */
+export const ORDER = {
+  aggregatetype: 'order',
+  aggregateid: '42',
+  type: 'OrderPaid',
+  payload: '{"total": 9007199254740993.10}',
+};
+
 /** The defaults of the configuration. */
 export function eventsOf(spec: Partial<CloudEventsSpec> = {}): CloudEventsSpec {
   return {

@@ -6,19 +6,19 @@ import type { OutgoingMessage } from '../../src/core/message.ts';
 import type { CloudEventsSpec } from '../../src/route/cloudevents/spec.ts';
 import { createRouter } from '../../src/route/router.ts';
 import { columnsUsed } from '../../src/route/spec.ts';
-import { eventMessage, eventsOf, kafkaRecord, type RowValues } from './cloudevents-support.ts';
+import {
+  EVENT_TRACEPARENT as TRACEPARENT,
+  eventMessage,
+  eventsOf,
+  kafkaRecord,
+  ORDER,
+  type RowValues,
+} from './cloudevents-support.ts';
 import { readAmqpHeaders, readBySdk } from '../support/cloudevents.ts';
 import { routeOf, rowOf, tableOf } from './route-support.ts';
 
 const ID = '5f0c1b3e-0000-4000-8000-000000000017';
-const ORDER = {
-  aggregatetype: 'order',
-  aggregateid: '42',
-  type: 'OrderPaid',
-  payload: '{"total": 9007199254740993.10}',
-};
 const EXCHANGE = { address: { kind: 'exchange', exchange: 'orders', routingKey: 'x' } } as const;
-const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 const MODES = ['binary', 'structured'] as const;
 
@@ -178,6 +178,15 @@ describe.each(MODES)('an event in %s mode', (mode) => {
   });
 });
 
+it.each([
+  ['type', { type: 'a\u0001b' }],
+  ['subject', { subject: '\ufffe' }],
+  ['time', { time: 'yesterday' }],
+  ['source', { source: 'two words' }],
+])('a %s that no event can have is told before any row comes', (option, spec) => {
+  expect(faultOf(spec, ORDER)).toMatch(`config_invalid: routes[0].cloudEvents.${option}: expected `);
+});
+
 describe('a binary event', () => {
   it('without data is a tombstone with all attributes', () => {
     const { body, headers } = eventMessage({}, { ...ORDER, payload: null });
@@ -257,43 +266,6 @@ describe('a structured event', () => {
       ['a', 'b'],
       ['content-type', 'application/cloudevents+json; charset=utf-8'],
     ]);
-  });
-});
-
-describe('the trace of an event', () => {
-  const begin = () => ({
-    traceId: '0af7651916cd43dd8448eb211c80319c',
-    spanId: 'ffffffffffffffff',
-    flags: 1,
-    state: null,
-    parentSpanId: null,
-    startedAt: 0,
-    startedTick: 0,
-  });
-
-  it('is in its attributes that of the insert, in the plain header that of the message', () => {
-    const table = tableOf({ carrier: 'text' });
-    const spec = routeOf({ cloudEvents: eventsOf() });
-    const router = createRouter([spec], table, ['kafka'], { tracer: { begin }, column: 'carrier' });
-    const carrier = `traceparent=${TRACEPARENT}\ntracestate=a=b`;
-    const { message } = router.route(rowOf(table, { ...ORDER, carrier }));
-    expect(Object.fromEntries(message!.headers)).toMatchObject({
-      ce_traceparent: TRACEPARENT,
-      ce_tracestate: 'a=b',
-      traceparent: '00-0af7651916cd43dd8448eb211c80319c-ffffffffffffffff-01',
-      tracestate: 'a=b',
-    });
-  });
-
-  it.each([
-    ['malformed', { traceparent: 'x' }],
-    ['given twice', `{"traceparent": "${TRACEPARENT}", "Traceparent": "${TRACEPARENT}"}`],
-    ['not wanted', { traceparent: TRACEPARENT }, false],
-  ])('is no attribute when %s', (_, headers, traceContext = true) => {
-    const text = typeof headers === 'string' ? headers : JSON.stringify(headers);
-    const message = eventMessage({ traceContext }, { ...ORDER, headers: text });
-    expect(message.headers.map(([name]) => name)).not.toContain('ce_traceparent');
-    expect(message.headers.map(([name]) => name)).toContain('traceparent');
   });
 });
 

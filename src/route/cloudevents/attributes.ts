@@ -87,9 +87,13 @@ function compileText(
   check: Check,
 ): (source: EventSource) => string | null {
   const encodes = check.encodesColumns === true;
-  const { render } = compileTemplate(template, table, where, (column, among) =>
+  const { constant, render } = compileTemplate(template, table, where, (column, among) =>
     among && encodes ? encoded(canonical(column)) : canonical(column),
   );
+  if (constant !== null) {
+    const value = constant === '' ? null : checkedConstant(constant, where, check);
+    return () => value;
+  }
   return ({ row }) => {
     const value = render(row);
     return value === null || value === '' ? null : checked(value, where, check);
@@ -118,10 +122,23 @@ function encoded(read: RowColumn['read']): RowColumn['read'] {
   };
 }
 
-function checked(value: string, where: string, { expected, accepts, write }: Check): string {
+function checked(value: string, where: string, check: Check): string {
+  const written = writtenAs(value, check);
+  if (written !== null) return written;
+  throw new RelayError('route_cloudevent', `${where} comes to something else than ${check.expected}`);
+}
+
+/** @throws RelayError `config_invalid` */
+function checkedConstant(value: string, where: string, check: Check): string {
+  const written = writtenAs(value, check);
+  if (written !== null) return written;
+  throw new RelayError('config_invalid', `${where}: expected ${check.expected}`);
+}
+
+/** Null: it cannot be the attribute's value. */
+function writtenAs(value: string, { accepts, write }: Check): string | null {
   const written = write === undefined ? value : write(value);
-  if (written !== null && isAttributeText(written) && accepts(written)) return written;
-  throw new RelayError('route_cloudevent', `${where} comes to something else than ${expected}`);
+  return written !== null && isAttributeText(written) && accepts(written) ? written : null;
 }
 
 function required(read: (source: EventSource) => string | null, where: string): (source: EventSource) => string {
