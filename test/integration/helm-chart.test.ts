@@ -243,7 +243,9 @@ describeWithTool('helm and the schemas of Kubernetes', obtain, 'the chart', (che
   });
 
   it('lets health checks by gRPC in', async () => {
-    const manifests = await render(MATRIX['shards, two brokers and health checks by gRPC']!);
+    const values = MATRIX['shards, two brokers and health checks by gRPC']!;
+    const manifests = await render(values);
+    expect(configOf(manifests, values)?.admin.grpc).toEqual({ host: '0.0.0.0', port: 9465 });
     const [relay] = podOf(manifests).spec.containers;
     expect(relay?.ports).toMatchObject([{ name: 'admin' }, { name: 'grpc-health', containerPort: 9465 }]);
     expect(only(manifests, 'NetworkPolicy').spec).toMatchObject({

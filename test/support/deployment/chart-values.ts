@@ -73,7 +73,7 @@ export const MATRIX: Readonly<Record<string, Values>> = {
         { destination: 'kafka', topic: 'shop.${aggregatetype}', key: 'shop-${tenant}' },
       ],
       tracing: { enabled: true, column: 'tracingspancontext', endpoint: 'https://collector' },
-      admin: { grpc: { host: '0.0.0.0', port: 9465 } },
+      admin: { grpc: { port: 9465 } },
     },
     init: { enabled: true, existingSecret: 'owner', relayRole: 'relay' },
     networkPolicy: { enabled: true },
