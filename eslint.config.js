@@ -46,7 +46,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/**/*.ts', 'scripts/**/*.ts', 'demo/**/*.ts'],
+    files: ['test/**/*.ts', 'scripts/**/*.ts', 'demo/**/*.ts', 'examples/**/*.ts'],
     rules: { 'no-console': 'off', 'max-lines-per-function': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
   // scripts of the browser: types are checked by tsconfig.page.json, which knows the browser's names

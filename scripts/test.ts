@@ -15,7 +15,7 @@ const CHAOS_SMOKE = 'test/integration/chaos-smoke.test.ts';
 const WITHOUT_VERSION = [
   'test/conformance/{cloudevents,kafka,rabbitmq}*.test.ts',
   'test/integration/{relay-kafka-trouble,relay-rabbitmq-trouble,relay-outages,relay-bad-rows,relay-payloads}.test.ts',
-  'test/integration/{bench-smoke,demo,relay-leadership,services,status-page,stream-orphan,verify-kafka,verify-rabbitmq}.test.ts',
+  'test/integration/{bench-smoke,example-saga,demo,relay-leadership,services,status-page,stream-orphan,verify-kafka,verify-rabbitmq}.test.ts',
   'test/integration/{compose,containers,helm-chart,package,systemd}.test.ts',
   'test/integration/{client-,debezium-,foreign-tables,inbox,saga}*.test.ts',
   'test/integration/{admin-grpc-health,admin-tls,alert-rules,cli-completion,cli-ending,monitoring,relay-rotation*,relay-tracing,status-watch}.test.ts',
