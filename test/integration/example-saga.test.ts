@@ -45,7 +45,7 @@ describeWithLauncher('rabbitmq', 'the saga example', () => {
         { style: 'choreography', problems: [] },
         { style: 'orchestration', problems: [] },
       ]);
-      for (const { kills, answers, facts } of results) {
+      for (const { kills, answers, facts, told } of results) {
         expect(kills.map(({ party }) => party)).toEqual(
           expect.arrayContaining([
             'rabbitmq',
@@ -59,6 +59,7 @@ describeWithLauncher('rabbitmq', 'the saga example', () => {
         );
         expect(answers.accepted.length + answers.refused).toBe(80);
         expect(facts.orders.length).toBe(answers.accepted.length);
+        expect(told.duplicate).toBeGreaterThan(10);
       }
       expect(code).toBe(0);
     },
