@@ -9,7 +9,7 @@ import {
   type CaseServerOptions,
   startCaseServer,
 } from '../support/debezium/case-server.ts';
-import { migrated, publishByRelay } from '../support/debezium/relay.ts';
+import { migrated, migratedConnector, publishByRelay } from '../support/debezium/relay.ts';
 import { readTopic, type TopicRecord } from '../support/kafka-reader.ts';
 import { createTopic } from '../support/kafka-topic.ts';
 import { connectAdmin } from '../support/outbox.ts';
@@ -79,6 +79,35 @@ describeWithTool('Debezium Server', debeziumDistribution, 'the bytes of Debezium
         expect(records).toHaveLength(counts.get(one.name) ?? 0);
       }
     };
+
+    it('go to the partition that a row names, as a connector of Kafka Connect sends them', async () => {
+      const [table, topic] = [uniqueName('parted'), uniqueName('topic')];
+      await createTopic(brokers, topic);
+      await admin.query(`CREATE TABLE ${table} (id uuid DEFAULT gen_random_uuid(), kind text, aggregateid text, payload text,
+        part integer, position bigint GENERATED ALWAYS AS IDENTITY UNIQUE)`);
+      await admin.query(`INSERT INTO ${table} (kind, aggregateid, payload, part)
+        SELECT '${topic}', 'key-' || n % 3, n, nullif(n % 4, 3) FROM generate_series(0, 39) n`);
+      const { hostname, port, pathname, username } = new URL(database.url);
+      const migration = await migratedConnector({
+        ...{ 'database.hostname': hostname, 'database.port': port, 'database.user': username },
+        ...{ 'database.dbname': pathname.slice(1), 'table.include.list': `public.${table}` },
+        'producer.override.bootstrap.servers': brokers,
+        'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
+        'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
+        ...{ transforms: 'o', 'transforms.o.type': 'io.debezium.transforms.outbox.EventRouter' },
+        ...{ 'transforms.o.route.by.field': 'kind', 'transforms.o.route.topic.replacement': '${routedByValue}' },
+        'transforms.o.table.fields.additional.placement': 'part:partition',
+      });
+      await publishByRelay(migration, database.url);
+      const records = await readTopic(brokers, topic);
+      expect(records).toHaveLength(40);
+      const placed = records.map(({ value, partition }) => [Number(value?.toString()), partition] as const);
+      expect(placed.filter(([n, partition]) => n % 4 !== 3 && partition !== n % 4)).toEqual([]);
+      // where the column is null, the key decides
+      const byKey = records.filter(({ value }) => Number(value?.toString()) % 4 === 3);
+      const chosen = byKey.map(({ key, partition }) => `${key?.toString()} ${partition}`);
+      expect(new Set(chosen).size).toBe(new Set(byKey.map(({ key }) => key?.toString())).size);
+    });
 
     it('are those of converters for texts and bytes', () => run('plain'), TIMEOUT_MS);
     it('are those of JsonConverter', () => run('json'), TIMEOUT_MS);

@@ -253,7 +253,7 @@ ${options}`);
     const migration = await server(`${SERVER}${KAFKA}${options}`);
     expect(migration.ok).toBe(false);
     expect(subjects(migration, 'error')).toContain(subject);
-    for (const finding of migration.findings) if (finding.status === 'error') expect(finding.remedy).toMatch(/\S{3}/);
+    expect(migration.findings.filter(({ status, remedy }) => status === 'error' && !remedy)).toEqual([]);
   });
 
   it('is not stopped by an application that leaves its rows', async () => {
@@ -300,8 +300,14 @@ describe('a connector of Kafka Connect', () => {
       debezium: { key: 'plain', value: 'plain', headers: 'plain' },
     });
     expect(migration.config).toMatchObject({ destinations: { broker: { brokers: 'k:9092' } } });
-    const bare = connectSettings({ name: 'c', text: JSON.stringify({ ...config, name: 'outbox' }) }, []);
-    expect((await migrateDebezium({ runtime: 'connect', settings: bare, traffic: null })).ok).toBe(true);
+    const settings = connectSettings({ name: 'c', text: JSON.stringify({ ...config, name: 'outbox' }) }, []);
+    expect((await migrateDebezium({ runtime: 'connect', settings, traffic: null })).ok).toBe(true);
+  });
+
+  it('has a word for the converter behind one for bytes', async () => {
+    const delegate = 'value.converter.delegate.converter.type';
+    const json = { [delegate]: 'x.JsonConverter', [`${delegate}.schemas.enable`]: 'false' };
+    expect(subjects(await connect({ ...ROUTER, ...CONVERTERS, ...json }), 'warning')).toContain(delegate);
   });
 
   it("has the worker's converters where it names none, and is stopped where nobody does", async () => {
@@ -336,7 +342,6 @@ describe('a connector of Kafka Connect', () => {
   it('is refused when it is none, without a word of what it holds', () => {
     const read = (text: string) => () => connectSettings({ name: 'c.json', text }, []);
     expect(read('{"password": "hunter2"')).toThrow('c.json is not valid JSON');
-    expect(read('{"password": "hunter2"}')).toThrow('c.json is not a connector');
-    expect(read('{"password": "hunter2"}')).not.toThrow('hunter2');
+    expect(read('{"password": "hunter2"}')).toThrow(/^c.json is not a connector(?!.*hunter2)/);
   });
 });

@@ -40,7 +40,6 @@ function serverFormat(name: string, reading: Reading): 'plain' | 'json' {
   const converter = given === undefined ? (SERVER_FORMATS[format] ?? format) : className(given);
   const shared = settings.text('format.schemas.enable');
   const schemas = settings.text(`${name}.schemas.enable`) ?? shared ?? 'true';
-  settings.settle(`${name}.converter.type`);
   return formatOf(name, converter, schemas, reading);
 }
 
@@ -59,7 +58,9 @@ function connectFormat(part: Part, name: string, reading: Reading): 'plain' | 'j
   return 'plain';
 }
 
-function formatOf(name: string, converter: string, schemas: string, { settings, findings }: Reading): 'plain' | 'json' {
+function formatOf(name: string, converter: string, schemas: string, reading: Reading): 'plain' | 'json' {
+  const { settings, findings } = reading;
+  readDelegate(`${name}.delegate.converter.type`, reading);
   if (AS_IT_IS.includes(converter)) return 'plain';
   if (converter === 'JsonConverter') {
     if (schemas.toLowerCase() === 'true')
@@ -81,6 +82,21 @@ function formatOf(name: string, converter: string, schemas: string, { settings, 
       : 'Let the application encode into a bytea payload, or move consumers to JSON first.',
   );
   return 'plain';
+}
+
+/** Converters for bytes leave to another what is none: heartbeats, or a payload of text. */
+function readDelegate(name: string, { settings, findings }: Reading): void {
+  const delegate = settings.text(name);
+  if (delegate === undefined) return;
+  const subject = settings.nameOf(name);
+  for (const [each] of settings.unused(`${name}.`)) settings.settle(each);
+  if (className(delegate) === 'StringConverter') findings.ok(subject, 'texts are sent as they are');
+  else
+    findings.warning(
+      subject,
+      'it writes what is not bytes, such as heartbeats; a payload that is no bytea would be written by it, too',
+      'Where the payload is text or JSON, say in `debezium` of the route how it is written: value: json, for JsonConverter.',
+    );
 }
 
 function className(qualified: string): string {

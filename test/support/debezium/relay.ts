@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { App } from '../../../src/app.ts';
 import { type Config, loadConfig } from '../../../src/config/index.ts';
 import { migrateDebezium, type Migration } from '../../../src/migrate/debezium/migrate.ts';
-import { serverSettings } from '../../../src/migrate/debezium/sources.ts';
+import { connectSettings, serverSettings } from '../../../src/migrate/debezium/sources.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { applyInit } from '../../../src/postgres/init.ts';
 import { tableMapping } from '../../../src/app/routes.ts';
@@ -13,6 +13,13 @@ import { until } from '../services/until.ts';
 export function migrated(properties: string): Promise<Migration> {
   const settings = serverSettings([{ name: 'application.properties', text: properties }]);
   return migrateDebezium({ runtime: 'server', settings, traffic: null });
+}
+
+/** What a connector of Kafka Connect becomes. */
+export function migratedConnector(config: Readonly<Record<string, string>>): Promise<Migration> {
+  const text = JSON.stringify({ name: 'outbox', config: { 'connector.class': 'PostgresConnector', ...config } });
+  const settings = connectSettings({ name: 'connector.json', text }, []);
+  return migrateDebezium({ runtime: 'connect', settings, traffic: null });
 }
 
 const SILENT: Log = {
