@@ -57,7 +57,7 @@ describeWithLauncher('rabbitmq', 'the saga example', () => {
             'relay-of-stock',
           ]),
         );
-        expect(answers.accepted.length + answers.refused).toBe(80);
+        expect(answers.accepted.length + answers.refused).toBe(60);
         expect(facts.orders.length).toBe(answers.accepted.length);
         expect(told.duplicate).toBeGreaterThan(10);
       }
