@@ -29,7 +29,7 @@ describeWithLauncher('rabbitmq', 'the saga example', () => {
           '--seed',
           '7',
           '--orders',
-          '80',
+          '60',
           '--rate',
           '8',
           '--order-timeout-ms',
