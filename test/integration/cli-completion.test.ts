@@ -13,7 +13,7 @@ const CASES: readonly (readonly [line: string, proposed: readonly string[]])[] =
   ['outbox-relay completion ', ['bash', 'fish', 'zsh']],
   ['outbox-relay init --payload ', ['bytea', 'json', 'jsonb', 'text']],
   ['outbox-relay init --table config --pay', ['--payload']],
-  ['outbox-relay parked list --code route_', ['route_headers', 'route_none', 'route_template']],
+  ['outbox-relay parked list --code route_', ['route_cloudevent', 'route_headers', 'route_none', 'route_template']],
   ['outbox-relay verify --since 2h --strict --mar', ['--margin']],
   ['outbox-relay check --config rel', ['relay.yaml']],
   ['outbox-relay verify --config relay.yaml --destination ', ['events', 'orders']],

@@ -264,11 +264,6 @@ describe('routes', () => {
       'routes[0].rewrite.pattern',
       'regular expression',
     ],
-    [
-      '[{ destination: k, debezium: {}, cloudEvents: { source: /shop } }]',
-      'routes[0].debezium',
-      'contradicts cloudEvents',
-    ],
     ['[{ destination: k, debezium: { expandJson: true } }]', 'routes[0].debezium.expandJson', 'value: json'],
     ['[{ destination: k, debezium: { envelope: { a: type } } }]', 'routes[0].debezium.envelope', 'value: json'],
     ['[{ destination: k, match: {} }]', 'routes[0].match', 'at least one column'],

@@ -100,13 +100,7 @@ export const routeSchema = section({
     .describe('Where dead letters go, on the same destination; needed with `onError: dead-letter`.')
     .prefault(null),
   debezium: debeziumSchema,
-}).superRefine(({ headers: given, debezium, cloudEvents }, context) => {
-  if (debezium !== null && cloudEvents !== null)
-    context.addIssue({
-      code: 'custom',
-      path: ['debezium'],
-      message: 'contradicts cloudEvents: a message has one form',
-    });
+}).superRefine(({ headers: given, debezium }, context) => {
   for (const name of debezium === null ? RESERVED_HEADERS : RESERVED_HEADERS.slice(0, -1)) {
     if (!(name in given)) continue;
     const message = 'is set by the relay itself to the id of the row: choose another name';

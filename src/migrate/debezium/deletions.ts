@@ -40,7 +40,7 @@ export function examineTraffic(table: string, { inserted, deleted, empty }: RowT
     findings.error(
       subject,
       `of ${inserted} rows that were inserted ${deleted} have been deleted${empty ? ', and it is empty' : ''}: applications, or a job, delete rows that the relay is to publish, perhaps in the transaction that inserts them`,
-      `${WAY_OUT} The figures are those of pg_stat_user_tables: SELECT pg_stat_reset_single_table_counters('${table}'::regclass) begins them anew.`,
+      `${WAY_OUT} The figures are those of pg_stat_user_tables; pg_stat_reset_single_table_counters() begins them anew.`,
     );
   else if (inserted === 0 && empty)
     findings.warning(
