@@ -98,7 +98,7 @@ describeWithService('kafka', 'an inbox fed from Kafka', ({ url: brokers }) => {
       const { committed, ends } = await offsets(topic, group);
       expect(committed).toEqual(ends);
 
-      await admin.resetOffsets({ groupId: group, topic, earliest: true });
+      await admin.deleteGroups([group]);
       const settled = one.events.length;
       const duplicates = (): number =>
         one.events.slice(settled).filter((event) => event.type === 'settled' && event.outcome === 'duplicate').length;

@@ -9,14 +9,17 @@ export async function freshTopic(brokers: string, partitions = 3): Promise<strin
   return topic;
 }
 
-/** Creates a topic and resolves when each partition has a leader. */
+/** Creates a topic and resolves when each partition has a leader that takes messages. */
 export function createTopic(brokers: string, topic: string, partitions = 3): Promise<void> {
   return withAdmin(brokers, async (admin) => {
     await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: false });
     const ready = async (): Promise<boolean> => {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
       const found = topics[0]?.partitions ?? [];
-      return found.length === partitions && found.every(({ leader }) => leader >= 0);
+      if (found.length !== partitions || found.some(({ leader }) => leader < 0)) return false;
+      // A broker is named as the leader before it has opened the log: a client that it refuses one partition sends all of them again.
+      await admin.fetchTopicOffsets(topic);
+      return true;
     };
     await until(ready, { what: `the leaders of ${topic}` });
   });
