@@ -183,6 +183,7 @@ function checkColumns(
     }
   };
   check([...path, 'match'], Object.keys(route.match ?? {}));
+  checkAll([...path, 'debezium'], { envelopeSchema: route.debezium?.envelopeSchema });
   check([...path, 'debezium', 'envelope'], Object.values(route.debezium?.envelope ?? {}));
   checkAll(path, { ...address, key: route.key, partition: route.partition });
   checkAll([...path, 'headers'], route.headers);

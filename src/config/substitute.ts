@@ -40,9 +40,10 @@ export function substituteTree(tree: unknown, surroundings: Surroundings, proble
   return walk(tree, []);
 }
 
-function modeAt([section, , option]: OptionPath): Mode {
+function modeAt([section, , option, inner]: OptionPath): Mode {
   if (section !== 'routes' || option === undefined) return 'value';
   if (option === 'match') return 'plain';
+  if (option === 'debezium') return inner === 'envelopeSchema' ? 'template' : 'value';
   return TEMPLATES.has(option) ? 'template' : 'value';
 }
 

@@ -4,6 +4,10 @@ import type { ColumnLayout } from './row.ts';
 export interface TableColumn {
   readonly name: string;
   readonly type: string;
+  /** NOT NULL. @default false */
+  readonly notNull?: boolean;
+  /** The DEFAULT as `pg_get_expr()` prints it; absent where there is none. */
+  readonly defaultExpression?: string;
 }
 
 /** The outbox table as configured and as found in the catalog: all that the two lanes need to read it. */

@@ -16,6 +16,8 @@ export interface CatalogColumn {
   readonly generated: boolean;
   /** GENERATED ALWAYS or BY DEFAULT AS IDENTITY. */
   readonly identity: boolean;
+  /** The DEFAULT, or what a generated column is computed from, as SQL; null where there is neither. */
+  readonly expression: string | null;
 }
 
 /** A relation as the catalog has it. */
@@ -48,8 +50,10 @@ export async function readCatalogTable(client: pg.Client, { schema, name }: Tabl
     client,
     `SELECT a.attname AS name, a.attnum AS number, format_type(a.atttypid, a.atttypmod) AS type,
             format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1) AS "baseType",
-            a.attnotnull AS "notNull", a.attgenerated <> '' AS generated, a.attidentity <> '' AS identity
+            a.attnotnull AS "notNull", a.attgenerated <> '' AS generated, a.attidentity <> '' AS identity,
+            pg_get_expr(d.adbin, d.adrelid) AS expression
      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
     [table.oid],
   );

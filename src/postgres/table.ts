@@ -104,7 +104,8 @@ function readable(found: CatalogTable, name: string): TableColumn {
     );
   if (column.baseType === 'bytea' && column.type !== 'bytea')
     throw schemaError(found, `column ${name} is of a domain over bytea; only bytea itself is decoded`);
-  return { name, type: column.type };
+  const { type, notNull, expression } = column;
+  return { name, type, ...(notNull && { notNull }), ...(expression !== null && { defaultExpression: expression }) };
 }
 
 function requireColumn(found: CatalogTable, name: string): CatalogColumn {

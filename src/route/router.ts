@@ -8,7 +8,8 @@ import { CloudEventEncoder } from './cloudevents/encoder.ts';
 import { rowColumn } from './column.ts';
 import type { ConnectFormat } from './debezium/spec.ts';
 import { deadLetterMessage } from './dead-letter.ts';
-import { compileConnectText, DebeziumEncoder } from './debezium/encoder.ts';
+import { compileConnectText } from './debezium/connect-column.ts';
+import { DebeziumEncoder } from './debezium/encoder.ts';
 import { Encoder, type MessageEncoder, messageBytes } from './encoder.ts';
 import { compilePartition } from './partition.ts';
 import { compileRules } from './rules.ts';
@@ -111,7 +112,7 @@ function compileKey(
   where: string,
 ): (row: OutboxRow) => string | null {
   if (key === null) return () => null;
-  return format === 'json' ? compileConnectText(key, format, table, where) : compileTemplate(key, table, where).render;
+  return format === 'plain' ? compileTemplate(key, table, where).render : compileConnectText(key, format, table, where);
 }
 
 function routeBy(route: Route, index: number, row: OutboxRow): Routed {

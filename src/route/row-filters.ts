@@ -56,7 +56,7 @@ export function createRowFilters(
       const keys = new Set(
         branches
           .filter((spec) => spec.destination === destination)
-          .map(({ key, debezium }) => (debezium?.key === 'json' ? null : soleColumn(key, table))),
+          .map(({ key, debezium }) => ((debezium?.key ?? 'plain') === 'plain' ? soleColumn(key, table) : null)),
       );
       const [key] = keys;
       return keys.size === 1 && key !== undefined ? key : null;

@@ -64,6 +64,7 @@ function templatesOf(spec: RouteSpec): readonly string[] {
     ...(spec.key === null ? [] : [spec.key]),
     ...(spec.partition === null ? [] : [spec.partition]),
     ...Object.values(spec.headers),
+    ...(spec.debezium?.envelopeSchema ? [spec.debezium.envelopeSchema] : []),
     ...(spec.cloudEvents === null ? [] : eventTemplates(spec.cloudEvents)),
   ];
 }

@@ -2,6 +2,7 @@ import { constantText, parseTemplate } from '../core/template.ts';
 import type { AddressTemplate } from '../route/spec.ts';
 import { Comparison } from './comparison.ts';
 import { compareWithRecord, type DestinationTask, positionOf, type Reading, unexpectedFrom } from './destination.ts';
+import { idInHeader } from './header-id.ts';
 import { type KafkaLog, type LogRecord, offsetsOf, type TopicPlan } from './kafka-log.ts';
 import type { DestinationReport } from './report.ts';
 
@@ -44,7 +45,7 @@ async function readTopics(task: DestinationTask, log: KafkaLog, plans: readonly 
   let foreign = 0;
   for (const plan of plans) {
     const visit = (record: LogRecord): void => {
-      const id = idIn(record);
+      const id = idInHeader(record.header('id'));
       if (id === null) {
         foreign++;
         return;
@@ -68,12 +69,6 @@ async function readTopics(task: DestinationTask, log: KafkaLog, plans: readonly 
     });
   }
   return { comparison, foreign, read: plans.map(({ topic }) => topic), notJudged: plans.flatMap(topicNotes) };
-}
-
-/** As the row has it: a route with a `debezium` section may send it in quotes. */
-function idIn(record: LogRecord): string | null {
-  const id = record.header('id');
-  return id !== null && /^".*"$/s.test(id) ? id.slice(1, -1) : id;
 }
 
 function topicNotes({ topic, exists, compacted, truncatedUntil }: TopicPlan): string[] {

@@ -111,13 +111,14 @@ describeWithTool('Debezium Server', debeziumDistribution, 'the bytes of Debezium
 
     it('are those of converters for texts and bytes', () => run('plain'), TIMEOUT_MS);
     it('are those of JsonConverter', () => run('json'), TIMEOUT_MS);
+    it('are those of a server that nobody has told anything, with schemas', () => run('untold'), TIMEOUT_MS);
   });
 
   describeWithService('rabbitmq', 'in RabbitMQ', ({ url }) => {
     it(
       'are those of its sink',
       async () => {
-        const [name, cases] = [uniqueName('rabbit'), [RABBITMQ_CASE]];
+        const [name, cases, { format }] = [uniqueName('rabbit'), [RABBITMQ_CASE], RABBITMQ_CASE];
         const count = (await write(name, cases)).get(RABBITMQ_CASE.name) ?? 0;
         const queueOf = (by: string): string => `${name}.${by}`;
         for (const by of ['debezium', 'relay']) {
@@ -125,7 +126,7 @@ describeWithTool('Debezium Server', debeziumDistribution, 'the bytes of Debezium
           await declareQueue(url, { queue: queueOf(by), binding });
         }
         const options = (by: string): CaseServerOptions => ({
-          ...{ databaseUrl: database.url, publication, name, cases, format: 'json', topicsOf: () => 'shop.' },
+          ...{ databaseUrl: database.url, publication, name, cases, format, topicsOf: () => 'shop.' },
           sink: caseRabbitmqSink(url, queueOf(by)),
         });
         await startCaseServer(options('debezium'));

@@ -18,6 +18,8 @@ export interface DebeziumPlace {
   readonly name: string;
   /** Of {@link kafkaSink} or {@link rabbitmqSink}. */
   readonly sink: Readonly<Record<string, string>>;
+  /** How key, value and headers are written, in full names. @default texts as they are, headers as JSON */
+  readonly formats?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -35,6 +37,7 @@ export async function configureDebezium(
   const all = {
     ...Object.fromEntries(Object.entries(source).map(([name, value]) => [`debezium.source.${name}`, value])),
     ...ROUTER,
+    ...(place.formats ?? FORMATS),
     ...place.sink,
   };
   const config = join(folder, 'config');
@@ -87,11 +90,13 @@ export function plainId(header: string): string {
 const ROUTER = {
   'debezium.transforms': 'outbox',
   'debezium.transforms.outbox.type': 'io.debezium.transforms.outbox.EventRouter',
+  'quarkus.http.port': '0',
+};
+const FORMATS = {
   'debezium.format.key': 'simplestring',
   'debezium.format.value': 'simplestring',
   'debezium.format.header': 'json',
   'debezium.format.header.schemas.enable': 'false',
-  'quarkus.http.port': '0',
 };
 
 function sourceProperties(place: DebeziumPlace, folder: string): Record<string, string> {

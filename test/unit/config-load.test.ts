@@ -266,6 +266,21 @@ describe('routes', () => {
     ],
     ['[{ destination: k, debezium: { expandJson: true } }]', 'routes[0].debezium.expandJson', 'value: json'],
     ['[{ destination: k, debezium: { envelope: { a: type } } }]', 'routes[0].debezium.envelope', 'value: json'],
+    [
+      '[{ destination: k, debezium: { value: json-with-schema, envelope: { a: type } } }]',
+      'routes[0].debezium.envelopeSchema',
+      'is missing',
+    ],
+    [
+      '[{ destination: k, debezium: { value: json, envelope: { a: type }, envelopeSchema: x } }]',
+      'routes[0].debezium.envelopeSchema',
+      'is for value: json-with-schema with an envelope',
+    ],
+    [
+      '[{ destination: k, debezium: { value: json-with-schema, envelope: { a: type }, envelopeSchema: "${headers.a}" } }]',
+      'routes[0].debezium.envelopeSchema',
+      'no header',
+    ],
     ['[{ destination: k, match: {} }]', 'routes[0].match', 'at least one column'],
     ['[{ destination: k, topic: "" }]', 'routes[0].topic', 'not an empty text'],
     ['[{ destination: k }, { destination: r }]', 'routes[0]', 'put it last'],
@@ -278,6 +293,17 @@ describe('routes', () => {
   it('leave the header type to those whose messages are as Debezium has them', () => {
     const [route] = routes("[{ destination: k, headers: { type: '${type}' }, debezium: { headers: json } }]");
     expect(route).toMatchObject({ headers: { type: '${type}' }, debezium: { headers: 'json', value: 'plain' } });
+  });
+
+  it('have columns in the name of the schema of an envelope, and the environment where that is said', () => {
+    const list =
+      "[{ destination: k, debezium: { value: json-with-schema, envelope: { a: type }, envelopeSchema: '${env:P}.${aggregatetype}' } }]";
+    const {
+      routes: [route],
+    } = load(`${BOTH}routes: ${list}`, { P: 'shop' });
+    expect(route?.debezium?.envelopeSchema).toBe('shop.${aggregatetype}');
+    const absent = failure(`${BOTH}table: { columns: { aggregatetype: null } }\nroutes: ${list}`, { P: 'shop' });
+    expect(absent).toMatch(/routes\[0\]\.debezium\.envelopeSchema .*uses the column aggregatetype/);
   });
 
   it('use only columns that the table has', () => {

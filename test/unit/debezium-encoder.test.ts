@@ -16,6 +16,7 @@ const AS_IT_IS: DebeziumSpec = {
   expandJson: false,
   expandedNulls: 'omit',
   envelope: {},
+  envelopeSchema: null,
   tombstoneOnEmpty: false,
   nullValue: null,
 };
@@ -81,6 +82,16 @@ describe('a message as Debezium has it', () => {
     );
   });
 
+  it.each([
+    ['timestamp with time zone', '2026-03-01 08:00:00.12+00', '2026-03-01T08:00:00.120000Z'],
+    ['timestamp(3) with time zone', '2026-03-01 08:00:00.12+00', '2026-03-01T08:00:00.120Z'],
+    ['timestamp(0) with time zone', '2026-03-01 08:00:00+00', '2026-03-01T08:00:00Z'],
+    ['timestamp(4) without time zone', '1970-01-01 00:00:00.5', '500000'],
+  ])('has as many digits of a %s as the type', (at, printed, expected) => {
+    const given = { route: { headers: { at: '${at}' } }, types: { at }, row: { at: printed } };
+    expect(messageOf(given).headers).toEqual([['at', expected]]);
+  });
+
   it('has bytes in base64, and as they are where nothing is converted', () => {
     const given = { types: { payload: 'bytea' }, row: { payload: Buffer.from([0, 255, 32]) } };
     expect(bodyOf({ ...given, debezium: JSON_CONVERTER })).toBe('"AP8g"');
@@ -138,8 +149,10 @@ describe('an expanded payload', () => {
     ['{"text": "é\\u001f/\\u2028\\"\\\\"}', '{"text":"é\\u001F/\u2028\\"\\\\"}'],
     ['{"a": 1} behind', '{"a":1}'],
     ['{"a": [[1], [2, 3]]}', '{"a":[[1],[2,3]]}'],
+    ['{"": [], "a": 1}', '{"a":1}'],
+    ['[ ]', '"[ ]"'],
   ])('%s is %s', (payload, expanded) => {
-    expect(expandJson(payload, 'omit')).toBe(expanded);
+    expect(expandJson(payload, 'omit')?.json).toBe(expanded);
   });
 
   it.each([
@@ -153,6 +166,7 @@ describe('an expanded payload', () => {
     '{"a": [1, 9007199254740993]}',
     '{"a": [null]}',
     '{"a": [[]]}',
+    '{"": 1}',
     '{"a": }',
     '{"a": "open',
     `${'['.repeat(1002)}1${']'.repeat(1002)}`,
@@ -161,14 +175,14 @@ describe('an expanded payload', () => {
   });
 
   it('keeps nulls where it is told to', () => {
-    expect(expandJson('{"a": null, "b": [null, null], "c": [{"x": null}, {"x": 1}]}', 'keep')).toBe(
+    expect(expandJson('{"a": null, "b": [null, null], "c": [{"x": null}, {"x": 1}]}', 'keep')?.json).toBe(
       '{"a":null,"b":[null,null],"c":[{"x":null},{"x":1}]}',
     );
   });
 
   it('takes a long text without running out of room', () => {
     const text = '\\n'.repeat(2_000_000);
-    expect(expandJson(`{"a": "${text}"}`, 'omit')).toBe(`{"a":"${text}"}`);
+    expect(expandJson(`{"a": "${text}"}`, 'omit')?.json).toBe(`{"a":"${text}"}`);
   });
 });
 

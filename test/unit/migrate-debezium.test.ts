@@ -1,68 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
-import type { Finding } from '../../src/core/finding.ts';
 import { migrateDebezium, type Migration } from '../../src/migrate/debezium/migrate.ts';
 import { readProperties } from '../../src/migrate/debezium/properties-file.ts';
-import { connectSettings, serverSettings } from '../../src/migrate/debezium/sources.ts';
-import { load } from './config-support.ts';
-
-const SERVER = `
-debezium.source.connector.class=io.debezium.connector.postgresql.PostgresConnector
-debezium.source.database.hostname=db.example
-debezium.source.database.port=5433
-debezium.source.database.user=relay
-debezium.source.database.password=hunter2
-debezium.source.database.dbname=shop
-debezium.source.table.include.list=public\\\\.outbox
-debezium.source.slot.name=debezium
-debezium.transforms=outbox
-debezium.transforms.outbox.type=io.debezium.transforms.outbox.EventRouter
-debezium.format.key=simplestring
-debezium.format.value=json
-debezium.format.header=json
-debezium.format.schemas.enable=false
-`;
-const KAFKA = `debezium.sink.type=kafka
-debezium.sink.kafka.producer.bootstrap.servers=PLAINTEXT://k1:9092,k2:9092
-`;
-const CONVERTERS = {
-  'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
-  'value.converter': 'io.debezium.converters.ByteBufferConverter',
-};
-
-type Request = Omit<Parameters<typeof migrateDebezium>[0], 'runtime' | 'settings'>;
-
-function server(text: string, request: Partial<Request> = {}): Promise<Migration> {
-  const settings = serverSettings([{ name: 'application.properties', text }]);
-  return migrateDebezium({ runtime: 'server', settings, traffic: null, ...request });
-}
-
-function connect(config: object, worker = ''): Promise<Migration> {
-  const text = JSON.stringify({ name: 'outbox', config: { 'connector.class': 'PostgresConnector', ...config } });
-  const settings = connectSettings({ name: 'connector.json', text }, [{ name: 'worker.properties', text: worker }]);
-  return migrateDebezium({ runtime: 'connect', settings, traffic: null });
-}
-
-const ROUTER = {
-  'database.hostname': 'db',
-  'database.user': 'u',
-  'database.dbname': 'd',
-  'table.include.list': 'public.outbox',
-  transforms: 'o',
-  'transforms.o.type': 'io.debezium.transforms.outbox.EventRouter',
-};
-
-const subjects = ({ findings }: Migration, status: Finding['status']): readonly string[] =>
-  findings.filter((finding) => finding.status === status).map(({ subject }) => subject);
-
-type Route = Readonly<Record<string, unknown>>;
-
-/** The only route of the result; and the whole is a configuration that the relay takes, without a warning. */
-function routeOf({ config }: Migration, env: Readonly<Record<string, string>> = {}): Route {
-  const variables = { DATABASE_PASSWORD: 'x', KAFKA_BROKERS: 'k:1', RABBITMQ_PASSWORD: 'x', ...env };
-  expect(load(stringify(config), variables).warnings).toEqual([]);
-  return (config as { routes: readonly Route[] }).routes[0]!;
-}
+import { connectSettings } from '../../src/migrate/debezium/sources.ts';
+import { connect, CONVERTERS, KAFKA, ROUTER, routeOf, SERVER, server, subjects } from './migrate-debezium-support.ts';
 
 describe('properties', () => {
   it('are read as Java reads them', () => {
@@ -223,7 +163,6 @@ ${options}`);
 
   it.each([
     ['debezium.format.value=avro', 'debezium.format.value'],
-    ['debezium.format.value.schemas.enable=true', 'debezium.format.value.schemas.enable'],
     ['debezium.sink.type=pulsar', 'debezium.sink.type'],
     [
       'debezium.transforms=outbox,f\ndebezium.transforms.f.type=io.debezium.transforms.Filter',

@@ -2,8 +2,9 @@ import type { DebeziumRuntime } from './sources.ts';
 import type { Reading } from './value.ts';
 
 /** How key, value and headers are written: see the section `debezium` of a route. */
-export type Formats = Readonly<Record<Part, 'plain' | 'json'>>;
+export type Formats = Readonly<Record<Part, Format>>;
 type Part = 'key' | 'value' | 'headers';
+type Format = 'plain' | 'json' | 'json-with-schema';
 
 const PARTS: readonly (readonly [part: Part, server: string, converter: string])[] = [
   ['key', 'format.key', 'key.converter'],
@@ -27,13 +28,13 @@ const AS_IT_IS: readonly string[] = [
 
 /** Reads the formats of Debezium Server, or the converters of Kafka Connect. */
 export function readFormats(runtime: DebeziumRuntime, reading: Reading): Formats {
-  const formats: Record<Part, 'plain' | 'json'> = { key: 'plain', value: 'plain', headers: 'plain' };
+  const formats: Record<Part, Format> = { key: 'plain', value: 'plain', headers: 'plain' };
   for (const [part, server, converter] of PARTS)
     formats[part] = runtime === 'server' ? serverFormat(server, reading) : connectFormat(part, converter, reading);
   return formats;
 }
 
-function serverFormat(name: string, reading: Reading): 'plain' | 'json' {
+function serverFormat(name: string, reading: Reading): Format {
   const { settings } = reading;
   const format = (settings.text(name) ?? 'json').toLowerCase();
   const given = settings.text(`${name}.class`);
@@ -43,7 +44,7 @@ function serverFormat(name: string, reading: Reading): 'plain' | 'json' {
   return formatOf(name, converter, schemas, reading);
 }
 
-function connectFormat(part: Part, name: string, reading: Reading): 'plain' | 'json' {
+function connectFormat(part: Part, name: string, reading: Reading): Format {
   const { settings, findings } = reading;
   const given = settings.text(name);
   const schemas = settings.text(`${name}.schemas.enable`) ?? 'true';
@@ -58,19 +59,11 @@ function connectFormat(part: Part, name: string, reading: Reading): 'plain' | 'j
   return 'plain';
 }
 
-function formatOf(name: string, converter: string, schemas: string, reading: Reading): 'plain' | 'json' {
+function formatOf(name: string, converter: string, schemas: string, reading: Reading): Format {
   const { settings, findings } = reading;
   readDelegate(`${name}.delegate.converter.type`, reading);
   if (AS_IT_IS.includes(converter)) return 'plain';
-  if (converter === 'JsonConverter') {
-    if (schemas.toLowerCase() === 'true')
-      findings.error(
-        settings.nameOf(`${name}.schemas.enable`),
-        'messages carry a schema beside the value ({"schema": .., "payload": ..}), which the relay does not write',
-        `Switch to ${name}.schemas.enable=false with Debezium first, as soon as consumers take both forms.`,
-      );
-    return 'json';
-  }
+  if (converter === 'JsonConverter') return schemas.toLowerCase() === 'true' ? 'json-with-schema' : 'json';
   const cloudEvents = /cloudevents/i.test(converter);
   findings.error(
     settings.nameOf(name),
@@ -95,7 +88,7 @@ function readDelegate(name: string, { settings, findings }: Reading): void {
     findings.warning(
       subject,
       'it writes what is not bytes, such as heartbeats; a payload that is no bytea would be written by it, too',
-      'Where the payload is text or JSON, say in `debezium` of the route how it is written: value: json, for JsonConverter.',
+      'Where the payload is text or JSON, say in `debezium` of the route how it is written: value: json, for JsonConverter, or json-with-schema.',
     );
 }
 

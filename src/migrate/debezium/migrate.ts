@@ -1,5 +1,6 @@
 import type { Finding } from '../../core/finding.ts';
 import { examineApplication, examineTraffic, type RowTraffic } from './deletions.ts';
+import { readEnvelopeSchema } from './envelope-schema.ts';
 import { Findings } from './findings.ts';
 import { type Formats, readFormats } from './formats.ts';
 import { readKafkaSink } from './kafka-sink.ts';
@@ -58,6 +59,8 @@ function configOf(
 ): Readonly<Record<string, unknown>> {
   const formats = readFormats(runtime, reading);
   checkValue(router, formats, reading);
+  const named = formats.value === 'json-with-schema' && Object.keys(router.envelope).length > 0;
+  const envelopeSchema = named ? readEnvelopeSchema(table, router, reading) : null;
   const { destination, route } = sinkOf(runtime, router, reading);
   const { nullValue, ...address } = route;
   return {
@@ -69,7 +72,7 @@ function configOf(
         destination: DESTINATION,
         ...address,
         ...(Object.keys(router.headers).length > 0 && { headers: router.headers }),
-        debezium: debeziumSection(router, formats, nullValue),
+        debezium: debeziumSection(router, { ...formats, envelopeSchema }, nullValue),
       },
     ],
     ...(router.tracingColumn !== null && { tracing: { enabled: true, column: router.tracingColumn } }),
@@ -115,27 +118,32 @@ function sinkOf(runtime: DebeziumRuntime, router: RouterMapping, reading: Readin
 
 /** What has no form but JSON. */
 function checkValue({ envelope, expandJson }: RouterMapping, { value }: Formats, { findings }: Reading): void {
-  if (value === 'json') return;
+  if (value !== 'plain') return;
   if (Object.keys(envelope).length > 0)
     findings.error(
       'table.fields.additional.placement',
       'an envelope is written by Java here (Struct{payload=..}), which the relay does not write',
-      'Place the columns as headers, or switch to JsonConverter without schemas first.',
+      'Place the columns as headers, or switch to JsonConverter first.',
     );
   if (expandJson)
     findings.error(
       'table.expand.json.payload',
       'an expanded payload is written by Java here (Struct{..}), which the relay does not write',
-      'Take the option out, so that the payload is sent as it is, or switch to JsonConverter without schemas first.',
+      'Take the option out, so that the payload is sent as it is, or switch to JsonConverter first.',
     );
 }
 
-function debeziumSection(router: RouterMapping, formats: Formats, nullValue: string | undefined): object {
+function debeziumSection(
+  router: RouterMapping,
+  { envelopeSchema, ...formats }: Formats & { readonly envelopeSchema: string | null },
+  nullValue: string | undefined,
+): object {
   const { envelope, expandJson, expandedNulls, tombstoneOnEmpty } = router;
   return {
     ...formats,
     ...(expandJson && { expandJson, expandedNulls }),
     ...(Object.keys(envelope).length > 0 && { envelope }),
+    ...(envelopeSchema !== null && { envelopeSchema }),
     ...(tombstoneOnEmpty && { tombstoneOnEmpty }),
     ...(nullValue !== undefined && { nullValue }),
   };

@@ -7,6 +7,10 @@ export interface RouterMapping extends TopicRule {
   readonly columns: Readonly<Record<string, string | null>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly envelope: Readonly<Record<string, string>>;
+  /** The column of `route.by.field`, as templates name it. */
+  readonly routedBy: string;
+  /** The setting that names a column with the version of an envelope's schema; null: there is none. */
+  readonly schemaVersion: string | null;
   readonly partition: string | null;
   readonly expandJson: boolean;
   readonly expandedNulls: 'omit' | 'keep';
@@ -42,8 +46,11 @@ export function readRouter(prefix: string, reading: Reading): RouterMapping {
     );
   const template = (column: string): string => `\${${columns.nameOf(column)}}`;
   const [partition] = placements.filter(({ place }) => place === 'partition');
+  const routedBy = columns.nameOf(text('route.by.field', 'aggregatetype'));
   const mapping = {
-    ...readTopic(prefix, columns, reading),
+    ...readTopic(prefix, routedBy, reading),
+    routedBy,
+    schemaVersion: readSchemaVersion(`${prefix}table.field.event.schema.version`, reading),
     headers: placed('header', template),
     envelope: placed('envelope', (column) => columns.nameOf(column)),
     partition: partition === undefined ? null : template(partition.column),
@@ -63,8 +70,7 @@ export function readRouter(prefix: string, reading: Reading): RouterMapping {
   return { ...mapping, columns: columns.mapping() };
 }
 
-function readTopic(prefix: string, columns: ColumnNames, { settings, findings }: Reading): TopicRule {
-  const by = columns.nameOf(settings.text(`${prefix}route.by.field`) ?? 'aggregatetype');
+function readTopic(prefix: string, by: string, { settings, findings }: Reading): TopicRule {
   const regex = settings.text(`${prefix}route.topic.regex`) ?? EVERYTHING;
   // an escape of MicroProfile, which has expressions of its own
   const replacement = (settings.text(`${prefix}route.topic.replacement`) ?? TOPIC).replaceAll('\\${', '${');
@@ -111,12 +117,17 @@ function readTracing(prefix: string, { settings, findings }: Reading): string | 
   return column;
 }
 
+function readSchemaVersion(name: string, { settings, findings }: Reading): string | null {
+  if (settings.text(name) === undefined) return null;
+  findings.ok(settings.nameOf(name), "it is the version of an envelope's schema, and nothing of it is sent without");
+  return settings.nameOf(name);
+}
+
 function explainRest(prefix: string, { settings, findings }: Reading): void {
   const explain = (option: string, message: string): void => {
     if (settings.text(`${prefix}${option}`) !== undefined) findings.ok(settings.nameOf(`${prefix}${option}`), message);
   };
   explain('table.field.event.type', 'Debezium does not use it either');
-  explain('table.field.event.schema.version', 'it is the version of a schema, and without schemas it is not sent');
   explain('table.op.invalid.behavior', 'updates of rows are not looked at: the relay publishes inserts');
   explain('debezium.op.invalid.behavior', 'updates of rows are not looked at: the relay publishes inserts');
   explain('table.fields.additional.error.on.missing', '`check` and `run` refuse a column that is not there');

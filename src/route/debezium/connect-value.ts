@@ -10,7 +10,7 @@ export interface ConnectValue {
 }
 
 const DAY_MS = 86_400_000;
-const PRECISION = /^timestamp\((\d)\) without time zone$/;
+const TIMESTAMP = /^timestamp(?:\((\d)\))? with(out)? time zone$/;
 
 /**
  * Compiles how Debezium's Postgres connector and Kafka Connect print a column's value, with the connector's default settings
@@ -35,10 +35,8 @@ export function compileConnectValue({ type }: TableColumn): (printed: string) =>
       return (printed) => quoted(Buffer.from(printed.slice('\\x'.length), 'hex').toString('base64'));
     case 'date':
       return (printed) => sinceEpoch(printed, (micros) => micros / BigInt(DAY_MS * 1000));
-    case 'timestamp with time zone':
-      return (printed) => quoted(zonedTimestamp(printed));
     default:
-      return isTimestamp(type) ? timestamp(type) : quoted;
+      return timestamp(type) ?? quoted;
   }
 }
 
@@ -55,13 +53,12 @@ function float(printed: string): ConnectValue {
   return { text, json: /[a-z]/.test(text) ? jacksonString(text) : text };
 }
 
-function isTimestamp(type: string): boolean {
-  return type === 'timestamp without time zone' || PRECISION.test(type);
-}
-
-/** Milliseconds for a precision of up to three digits, else microseconds. */
-function timestamp(type: string): (printed: string) => ConnectValue {
-  const precision = Number(PRECISION.exec(type)?.[1] ?? 6);
+/** Null for another type. Without a time zone: milliseconds for a precision of up to three digits, else microseconds. */
+function timestamp(type: string): ((printed: string) => ConnectValue) | null {
+  const [known, digits = '6', out] = TIMESTAMP.exec(type) ?? [];
+  const precision = Number(digits);
+  if (known === undefined) return null;
+  if (out === undefined) return (printed) => quoted(zonedTimestamp(printed, precision));
   return (printed) => sinceEpoch(printed, (micros) => (precision <= 3 ? micros / 1000n : micros));
 }
 
@@ -78,9 +75,9 @@ function microsOf(printed: string): bigint | null {
   return BigInt(Date.parse(`${day}T${time}Z`)) * 1000n + BigInt(fraction.padEnd(6, '0'));
 }
 
-/** `2026-03-01T08:00:00.120000Z`: sessions of the relay print times in UTC. */
-function zonedTimestamp(printed: string): string {
+/** `2026-03-01T08:00:00.120000Z`, with as many digits as the type has: sessions of the relay print times in UTC. */
+function zonedTimestamp(printed: string, precision: number): string {
   const [, day, time, fraction = ''] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?\+00$/.exec(printed) ?? [];
   if (day === undefined || time === undefined) return printed;
-  return `${day}T${time}.${fraction.padEnd(6, '0')}Z`;
+  return `${day}T${time}${precision === 0 ? '' : `.${fraction.padEnd(precision, '0')}`}Z`;
 }

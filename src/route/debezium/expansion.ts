@@ -1,3 +1,4 @@
+import { arraySchema, type ConnectSchema, scalarSchema, structSchema } from './connect-schema.ts';
 import { jacksonString, javaFloat } from './java-text.ts';
 import { readJson, type JsonNode } from './json-reader.ts';
 
@@ -11,7 +12,28 @@ export type ExpandedNulls = 'omit' | 'keep';
 type Shape =
   | { readonly kind: 'string' | 'boolean' | 'int32' | 'int64' | 'float64' | 'null' }
   | { readonly kind: 'array'; readonly items: Shape }
-  | { readonly kind: 'object'; readonly members: ReadonlyMap<string, Shape> };
+  | {
+      readonly kind: 'object';
+      readonly members: ReadonlyMap<string, Shape>;
+      /** Of the objects of an array; empty for one that stands by itself. */
+      readonly parts: readonly Shape[];
+    };
+
+/** A payload that is expanded. */
+export interface Expanded {
+  readonly json: string;
+  /** @param name of the payload's column, by which the schemas of objects are called */
+  readonly schemaFor: (name: string) => ConnectSchema;
+}
+
+const SCALARS: Readonly<Record<Exclude<Shape['kind'], 'array' | 'object'>, ConnectSchema>> = {
+  string: scalarSchema('string', { optional: true }),
+  boolean: scalarSchema('boolean', { optional: true }),
+  int32: scalarSchema('int32', { optional: true }),
+  int64: scalarSchema('int64', { optional: true }),
+  float64: scalarSchema('double', { optional: true }),
+  null: scalarSchema('bytes', { optional: true }),
+};
 
 /** A payload that Debezium does not expand, but sends as the string that it is. */
 class NotExpanded extends Error {}
@@ -26,13 +48,15 @@ const INT64 = 2n ** 63n;
  *
  * @returns null where Debezium gives up, too: no object or array, or an array of different kinds of items
  */
-export function expandJson(text: string, nulls: ExpandedNulls): string | null {
+export function expandJson(text: string, nulls: ExpandedNulls): Expanded | null {
   if (!text.startsWith('{') && !text.startsWith('[')) return null;
   const node = readJson(text);
   if (node === null) return null;
   try {
     const shape = shapeOf(node, nulls);
-    return shape === null ? 'null' : print(node, shape);
+    // an empty array at the top: Debezium loses the schema, and keeps the text
+    if (shape === null) return { json: jacksonString(text), schemaFor: () => 'null' };
+    return { json: print(node, shape), schemaFor: (name) => schemaOf(shape, name) };
   } catch (error) {
     if (error instanceof NotExpanded) return null;
     throw error;
@@ -52,7 +76,7 @@ function shapeOf(node: JsonNode, nulls: ExpandedNulls): Shape | null {
     case 'array':
       return node.items.length === 0 ? null : { kind: 'array', items: itemShape(node.items, nulls) };
     case 'object':
-      return { kind: 'object', members: memberShapes(node.members, nulls) };
+      return { kind: 'object', members: memberShapes(node.members, nulls), parts: [] };
   }
 }
 
@@ -60,7 +84,10 @@ function memberShapes(members: ReadonlyMap<string, JsonNode>, nulls: ExpandedNul
   const shapes = new Map<string, Shape>();
   for (const [name, value] of members) {
     const shape = shapeOf(value, nulls);
-    if (shape !== null) shapes.set(name, shape);
+    if (shape === null) continue;
+    // Kafka Connect has no field without a name
+    if (name === '') throw new NotExpanded();
+    shapes.set(name, shape);
   }
   return shapes;
 }
@@ -81,14 +108,15 @@ function itemShape(items: readonly JsonNode[], nulls: ExpandedNulls): Shape {
 
 function merged(values: readonly JsonNode[], nulls: ExpandedNulls): Shape {
   const members = new Map<string, Shape>();
-  for (const value of values) {
-    if (value.kind !== 'object') continue;
-    for (const [name, shape] of memberShapes(value.members, nulls)) {
+  const parts = values.flatMap((value) => shapeOf(value, nulls) ?? []);
+  for (const part of parts) {
+    if (part.kind !== 'object') continue;
+    for (const [name, shape] of part.members) {
       const known = members.get(name);
       if (known === undefined || (known.kind === 'null' && shape.kind !== 'null')) members.set(name, shape);
     }
   }
-  return { kind: 'object', members };
+  return { kind: 'object', members, parts };
 }
 
 function numberKind(text: string): 'int32' | 'int64' | 'float64' {
@@ -96,6 +124,20 @@ function numberKind(text: string): 'int32' | 'int64' | 'float64' {
   const value = BigInt(text);
   if (value >= -INT32 && value < INT32) return 'int32';
   return value >= -INT64 && value < INT64 ? 'int64' : 'float64';
+}
+
+/** @param name null: inside an array of an array, where Debezium loses it */
+function schemaOf(shape: Shape, name: string | null): ConnectSchema {
+  if (shape.kind === 'array') {
+    const named = shape.items.kind === 'object' ? name : null;
+    return arraySchema(schemaOf(shape.items, named), { optional: true });
+  }
+  if (shape.kind !== 'object') return SCALARS[shape.kind];
+  const prefix = name === null || name.trim() === '' ? '' : `${name}.`;
+  const fields = [...shape.members].map(([member, inner]) => [member, schemaOf(inner, `${prefix}${member}`)] as const);
+  // Debezium merges what differs, and then forgets that it is optional
+  const variants = new Set(shape.parts.map((part) => schemaOf(part, name)));
+  return structSchema(fields, { optional: variants.size <= 1, name });
 }
 
 function print(node: JsonNode, shape: Shape): string {

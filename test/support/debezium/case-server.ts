@@ -5,7 +5,8 @@ import { spawnService, type ServiceProcess } from '../services/child-process.ts'
 import { removeScratchFolder, scratchFolder } from '../services/scratch.ts';
 import type { CaseFormat, DebeziumCase } from './cases.ts';
 
-const JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+/** In a time zone of its own: nothing that is sent goes by it. */
+const JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.timezone=Asia/Tokyo'];
 const ROUTER = 'io.debezium.transforms.outbox.EventRouter';
 const BYTES = 'org.apache.kafka.common.serialization.ByteArraySerializer';
 const CONVERTERS = 'org.apache.kafka.connect.storage';
@@ -26,7 +27,7 @@ export interface CaseServerOptions {
 
 /**
  * How a server is told to write: `plain` by the converters that Kafka Connect has for texts and bytes, which a server takes
- * by their class.
+ * by their class; `untold`, as it writes when nobody has said anything.
  */
 const FORMATS: Readonly<Record<CaseFormat, Readonly<Record<string, string>>>> = {
   plain: {
@@ -43,6 +44,7 @@ const FORMATS: Readonly<Record<CaseFormat, Readonly<Record<string, string>>>> = 
     'debezium.format.header': 'json',
     'debezium.format.schemas.enable': 'false',
   },
+  untold: {},
 };
 
 /** The sink of a server for Kafka; topics by the options of the transforms. */
@@ -67,7 +69,7 @@ export function caseRabbitmqSink(url: string, exchange: string): Record<string, 
 
 /** The properties that somebody with this case alone would have. */
 export function caseProperties(options: CaseServerOptions, one: DebeziumCase): string {
-  const { databaseUrl, sink, format, topicsOf } = options;
+  const { databaseUrl, name, sink, format, topicsOf } = options;
   const { hostname, port, pathname, username } = new URL(databaseUrl);
   return propertiesText({
     ...sink,
@@ -76,6 +78,7 @@ export function caseProperties(options: CaseServerOptions, one: DebeziumCase): s
     'debezium.source.database.port': port,
     'debezium.source.database.user': username,
     'debezium.source.database.dbname': pathname.slice(1),
+    'debezium.source.topic.prefix': name,
     'debezium.source.table.include.list': `public.${one.name}`,
     'debezium.transforms': 'outbox',
     ...transform('outbox', one, topicsOf(one)),
@@ -97,7 +100,8 @@ export async function startCaseServer(options: CaseServerOptions): Promise<Servi
   const place = {
     ...{ host: hostname, port: Number(port), database: pathname.slice(1), user: username, password: 'none' },
     ...{ table: cases.map((one) => `public.${one.name}`).join(','), publication, name },
-    sink: { ...sink, ...transforms, ...FORMATS[format] },
+    sink: { ...sink, ...transforms },
+    formats: FORMATS[format],
   };
   await configureDebezium(place, folder, {});
   const { command, args } = await debeziumCommand(JVM);
