@@ -1,11 +1,14 @@
 import type { Config } from '../config/index.ts';
 import { describeError, RelayError } from '../core/errors.ts';
 import type { Finding } from '../core/finding.ts';
+import type { OutboxTable } from '../core/table.ts';
 import { checkPostgres } from '../postgres/check/index.ts';
 import { closeConnection, connectSql } from '../postgres/connection.ts';
 import { postgresError } from '../postgres/error.ts';
+import { inspectTable } from '../postgres/table.ts';
+import { createRouter } from '../route/router.ts';
 import { createPublisher } from './publishers.ts';
-import { fixedAddresses, tableMapping } from './routes.ts';
+import { fixedAddresses, routeSpecs, tableMapping } from './routes.ts';
 import { shardLayout } from './sharding.ts';
 
 /** What was found in one place. */
@@ -46,8 +49,9 @@ async function examineDatabase(config: Config): Promise<readonly Finding[]> {
   try {
     const client = await connectSql(postgres, 'check');
     try {
-      return await checkPostgres(client, {
-        mapping: tableMapping(config),
+      const mapping = tableMapping(config);
+      const findings = await checkPostgres(client, {
+        mapping,
         publication: capture.publication,
         sharding: shardLayout(config),
         captureMode: capture.mode,
@@ -55,11 +59,23 @@ async function examineDatabase(config: Config): Promise<readonly Finding[]> {
         connection: postgres,
         keepsPublished: config.published.retain !== null,
       });
+      const found = findings.some(({ subject, status }) => subject === 'postgres.table' && status === 'ok');
+      return found ? [...findings, ...examineRoutes(config, await inspectTable(client, mapping))] : findings;
     } finally {
       await closeConnection(client);
     }
   } catch (thrown) {
     return [failure('postgres.connection', postgresError(thrown, 'examining the database'))];
+  }
+}
+
+/** What routes ask of columns that the table has: a fault, or nothing. */
+function examineRoutes(config: Config, table: OutboxTable): readonly Finding[] {
+  try {
+    createRouter(routeSpecs(config), table, Object.keys(config.destinations));
+    return [];
+  } catch (thrown) {
+    return [failure('routes', thrown)];
   }
 }
 
