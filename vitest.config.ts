@@ -3,6 +3,8 @@ import { mutants } from './test/support/mutants/plugin.ts';
 
 export default defineConfig({
   plugins: [mutants()],
+  // The package's own name, by which the examples import it, without a build.
+  resolve: { tsconfigPaths: true },
   test: {
     pool: 'forks',
     // Services take their share of the machine too.

@@ -7,6 +7,13 @@ export interface OrderFact {
   readonly reason: string | null;
 }
 
+/** A message, as somebody hears it who hears all of them. */
+export interface SaidMessage {
+  readonly id: string;
+  readonly type: string;
+  readonly orderId: string;
+}
+
 /** All that is looked at in the end: what each service has, and what the provider has done. */
 export interface Facts {
   /** What customers were told is placed. */
@@ -26,6 +33,8 @@ export interface Facts {
     readonly kind: 'charge' | 'refund';
     readonly amount: number;
   }[];
+  /** What the services have said to one another: each message once, however often it was delivered. */
+  readonly said: readonly SaidMessage[];
   /** What is on its way, by where it is: rows of outboxes, messages in queues. */
   readonly onTheWay: Readonly<Record<string, number>>;
   /** Messages that were given up, by service. */
@@ -45,6 +54,7 @@ export function problemsOf(facts: Facts): readonly string[] {
     ...strangers(facts),
     ...stock(facts),
     ...sums(facts),
+    ...repetitions(facts),
     ...leftovers(facts),
   ];
 }
@@ -97,6 +107,16 @@ function sums({ orders, money }: Facts): string[] {
   const earned = orders.reduce((sum, { state, total }) => sum + (state === 'completed' ? total : 0), 0);
   const kept = money.reduce((sum, { kind, amount }) => sum + (kind === 'charge' ? amount : -amount), 0);
   return earned === kept ? [] : [`completed orders come to ${earned}, the provider has ${kept}`];
+}
+
+/** Nothing is said of an order a second time under another id: an inbox cannot tell that it is the same. */
+function repetitions({ said }: Facts): string[] {
+  const counts = new Map<string, number>();
+  for (const { type, orderId } of said) {
+    const what = `${type} of order ${orderId}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([what, count]) => (count === 1 ? [] : [`${what} was said ${count} times`]));
 }
 
 function leftovers({ onTheWay, deadLetters }: Facts): string[] {

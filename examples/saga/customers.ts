@@ -24,7 +24,7 @@ export async function placeOrders(
   const random = new Random(options.seed);
   const patience = resilient({
     name: 'shop',
-    deadlineMs: 60_000,
+    deadlineMs: 300_000,
     timeoutMs: 3000,
     retry: { attempts: 1000, baseMs: 100, maxMs: 1000 },
     bulkhead: { concurrency: options.orders },

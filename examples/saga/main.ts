@@ -16,11 +16,11 @@ async function play(args: readonly string[]): Promise<number> {
   const say = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
   say('Starting Postgres and RabbitMQ ...');
   await using postgres = await startPostgres();
-  await using rabbitmq = await startRabbitmq({ config: ['collect_statistics_interval = 1000'] });
+  await using rabbitmq = await startRabbitmq({ config: ['collect_statistics_interval = 500'], quorumTickMs: 500 });
   const results: SagaResult[] = [];
   for (const style of styles) results.push(await runSaga(style, options, { postgres, rabbitmq }, say));
-  const report = results.flatMap((result) => ['', ...reportLines(result)]).join('\n');
-  process.stdout.write(`${json ? JSON.stringify(results) : report}\n`);
+  for (const result of results) say(['', ...reportLines(result)].join('\n'));
+  if (json) process.stdout.write(`${JSON.stringify(results)}\n`);
   return results.every(({ problems }) => problems.length === 0) ? EXIT.ok : EXIT.failed;
 }
 

@@ -3,7 +3,7 @@ import type { Style } from './services/runtime/config.ts';
 
 export const STYLES = ['choreography', 'orchestration'] as const satisfies readonly Style[];
 
-/** What goes wrong: nothing; the payment provider; and processes are killed besides. */
+/** What goes wrong: nothing; the payment provider; besides, processes are killed, and messages come twice. */
 export type Faults = 'none' | 'provider' | 'all';
 
 export interface SagaOptions {
@@ -37,7 +37,7 @@ export function parseOptions(args: readonly string[]): CommandOptions {
     .addOption(
       new Option(
         '--faults <which>',
-        'provider: it is slow and fails; all: everybody is killed, and messages come twice, besides',
+        'provider: it is slow and fails; all: services are killed after each kind of commit, relays and broker at some moment, and messages come twice, besides',
       )
         .choices(['none', 'provider', 'all'])
         .default('provider'),

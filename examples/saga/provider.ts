@@ -15,33 +15,58 @@ export interface ProviderEntry {
 /** Up to so much, in cents, anybody's card is good for. */
 const CARD_LIMIT = 60_000;
 
-/** Of the faulty provider: it goes down at some request, for so long, and for so many requests at least. */
-const OUTAGE = { afterRequests: 25, lastsMs: 2000, lastsRequests: 12 };
+/** Of the faulty provider: it is down for some requests, so many that a breaker opens. */
+const OUTAGE = { firstRequest: 25, lastRequest: 37 };
+/** Of so many charges the faulty provider leaves one without an answer, however often it is asked. */
+const UNHEARD_EVERY = 8;
 /** Longer than callers wait. */
 const SLOW_MS = 900;
 
-type Fault = 'none' | 'unavailable' | 'slow-answer' | 'slow-effect' | 'answer-lost';
+/** It does nothing and says so; does it, and says so too late; does it too late; does it, and does not say so. */
+export type ProviderFault = 'none' | 'unavailable' | 'slow-answer' | 'slow-effect' | 'answer-lost';
+
+/** What becomes of a request, by its number from 1 on. */
+export type FaultPlan = (request: number) => ProviderFault;
+
+/** Every fourth request or so has a fault, and some in a row are answered 503. The same seed draws the same. */
+export function drawnFaults(seed: number): FaultPlan {
+  const random = new Random(seed);
+  return (request) => {
+    const drawn = random.next();
+    if (request >= OUTAGE.firstRequest && request <= OUTAGE.lastRequest) return 'unavailable';
+    if (drawn < 0.06) return 'unavailable';
+    if (drawn < 0.12) return 'slow-answer';
+    if (drawn < 0.18) return 'slow-effect';
+    return drawn < 0.24 ? 'answer-lost' : 'none';
+  };
+}
 
 /**
  * A payment provider, somebody else's: it knows nothing of outboxes and messages, and lives through all that is killed. A request
- * may come twice; money moves once for each reference. When it is faulty it is so in all the ways that count: it does nothing and
- * says so, it does what it is asked and does not say so in time, or does it later than anybody waits for.
+ * may come twice; money moves once for each reference.
  */
 export class PaymentProvider {
   readonly entries: ProviderEntry[] = [];
   readonly #payments = new Map<string, { readonly amount: number; state: 'taken' | 'declined' | 'reversed' }>();
-  readonly #random: Random | null;
+  readonly #faults: FaultPlan | null;
+  readonly #onUnheard: (reference: string) => void;
+  /** References of charges of which nobody hears. */
+  readonly #unheard = new Set<string>();
   readonly #server: Server;
   #requests = 0;
-  #outage: { readonly beganAt: number; refused: number } | null = null;
 
-  /** @param seed of its faults; null: it has none */
-  constructor(seed: number | null) {
-    this.#random = seed === null ? null : new Random(seed);
+  /**
+   * @param faults null: it has none
+   * @param onUnheard called when a faulty provider has made a charge of which nobody will ever hear
+   */
+  constructor(faults: FaultPlan | null, onUnheard: (reference: string) => void = () => undefined) {
+    this.#faults = faults;
+    this.#onUnheard = onUnheard;
     this.#server = createServer((request, response) => {
       this.#requests++;
+      const fault = this.#faults?.(this.#requests) ?? 'none';
       json(request)
-        .then((body) => this.#serve(request.url ?? '', body, response))
+        .then((body) => this.#serve(request.url ?? '', body, fault, response))
         .catch(() => response.destroy());
     });
   }
@@ -61,8 +86,7 @@ export class PaymentProvider {
     return new Promise((resolve) => void this.#server.close(() => resolve()));
   }
 
-  async #serve(path: string, body: unknown, response: ServerResponse): Promise<void> {
-    const fault = this.#drawFault();
+  async #serve(path: string, body: unknown, fault: ProviderFault, response: ServerResponse): Promise<void> {
     if (fault === 'unavailable') {
       response.writeHead(503).end();
       return;
@@ -70,15 +94,20 @@ export class PaymentProvider {
     if (fault === 'slow-effect') await delay(SLOW_MS);
     const status = this.#carryOut(path, body);
     if (fault === 'slow-answer') await delay(SLOW_MS);
-    if (fault === 'answer-lost') response.destroy();
+    if (fault === 'answer-lost' || this.#isUnheard(path)) response.destroy();
     else response.writeHead(status).end();
   }
 
   #carryOut(path: string, body: unknown): number {
-    const [, resource, reference = ''] = path.split('/');
+    const { resource, reference } = parsePath(path);
     if (resource === 'payments') return this.#charge(reference, (body as { amount: number }).amount);
     if (resource === 'reversals') return this.#reverse(reference);
     return 404;
+  }
+
+  #isUnheard(path: string): boolean {
+    const { resource, reference } = parsePath(path);
+    return resource === 'payments' && this.#unheard.has(reference);
   }
 
   #charge(reference: string, amount: number): number {
@@ -86,8 +115,16 @@ export class PaymentProvider {
     if (known !== undefined) return known.state === 'taken' ? 200 : 402;
     const state = amount > CARD_LIMIT ? 'declined' : 'taken';
     this.#payments.set(reference, { amount, state });
-    if (state === 'taken') this.entries.push({ reference, kind: 'charge', amount });
-    return state === 'taken' ? 201 : 402;
+    if (state === 'declined') return 402;
+    this.entries.push({ reference, kind: 'charge', amount });
+    const charges = this.entries.filter(({ kind }) => kind === 'charge').length;
+    if (this.#faults !== null && charges % UNHEARD_EVERY === 0) this.#keepSilent(reference);
+    return 201;
+  }
+
+  #keepSilent(reference: string): void {
+    this.#unheard.add(reference);
+    this.#onUnheard(reference);
   }
 
   #reverse(reference: string): number {
@@ -97,23 +134,9 @@ export class PaymentProvider {
     this.#payments.set(reference, { amount: known?.amount ?? 0, state: 'reversed' });
     return 200;
   }
+}
 
-  #isDown(): boolean {
-    if (this.#requests < OUTAGE.afterRequests) return false;
-    this.#outage ??= { beganAt: performance.now(), refused: 0 };
-    const { beganAt, refused } = this.#outage;
-    if (performance.now() - beganAt > OUTAGE.lastsMs && refused >= OUTAGE.lastsRequests) return false;
-    this.#outage.refused++;
-    return true;
-  }
-
-  #drawFault(): Fault {
-    if (this.#random === null) return 'none';
-    const drawn = this.#random.next();
-    if (this.#isDown()) return 'unavailable';
-    if (drawn < 0.06) return 'unavailable';
-    if (drawn < 0.12) return 'slow-answer';
-    if (drawn < 0.18) return 'slow-effect';
-    return drawn < 0.24 ? 'answer-lost' : 'none';
-  }
+function parsePath(path: string): { readonly resource: string; readonly reference: string } {
+  const [, resource = '', reference = ''] = path.split('/');
+  return { resource, reference };
 }

@@ -1,4 +1,5 @@
 import type { OrderFact } from './accounting.ts';
+import type { Kill } from './kills.ts';
 import type { SagaResult } from './run.ts';
 
 const EXAMPLES = 10;
@@ -41,8 +42,14 @@ function happenings({ told, requests, kills }: SagaResult): string[] {
   return [
     `provider  ${provider.join(', ')}`,
     `messages  ${messages.join(', ')}`,
-    ...(kills.length === 0 ? [] : [`killed    ${kills.map(({ party }) => party).join(', ')}`]),
+    ...(kills.length === 0 ? [] : [`killed    ${killed(kills)}`]),
   ];
+}
+
+function killed(kills: readonly Kill[]): string {
+  const parties = [...new Set(kills.map(({ party }) => party))];
+  const times = (wanted: string): number => kills.filter(({ party }) => party === wanted).length;
+  return parties.map((party) => `${party} ${times(party)}x`).join(', ');
 }
 
 function cancelled(orders: readonly OrderFact[]): string {

@@ -5,9 +5,11 @@ import { tableMapping } from '../../src/app/routes.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { applyInit } from '../../src/postgres/init.ts';
 import { closeConnection, connectSql } from '../../src/postgres/connection.ts';
+import { type CommitProxy, commitProxy } from '../../test/support/commit-proxy.ts';
 import type { RelayConfig } from '../../test/support/relay-child.ts';
 import { freePorts } from '../../test/support/services/ports.ts';
 import type { StartedPostgres } from '../../test/support/services/postgres.ts';
+import { removeScratchFolder, scratchFolder } from '../../test/support/services/scratch.ts';
 import type { StartedRabbitmq } from '../../test/support/services/rabbitmq.ts';
 import { type OwnProcess, relayProcess, serviceProcess } from './processes.ts';
 import { ORDER_TABLES } from './services/orders/orders.ts';
@@ -29,15 +31,22 @@ export interface Ground {
   readonly rabbitmq: StartedRabbitmq;
 }
 
-/** Everything that is set up for one style. */
-export interface Stage {
+/** Everything that is set up for one style. Disposing it kills what runs. */
+export interface Stage extends AsyncDisposable {
   readonly style: Style;
   readonly exchange: string;
   /** Of each service's database, as the superuser. */
   readonly databases: Readonly<Record<ServiceName, string>>;
   readonly shopUrl: string;
-  readonly services: readonly OwnProcess[];
+  readonly services: readonly Service[];
   readonly relays: readonly OwnProcess[];
+  /** Services and relays. */
+  readonly processes: readonly OwnProcess[];
+}
+
+export interface Service extends OwnProcess {
+  /** Stands between it and its database. */
+  readonly commits: CommitProxy;
 }
 
 /** Makes the databases, each with its outbox and its inbox, and what is to be started. */
@@ -47,10 +56,10 @@ export async function setUp(
     readonly style: Style;
     readonly orderTimeoutMs: number;
     readonly providerUrl: string;
-    readonly folder: string;
   },
 ): Promise<Stage> {
-  const { style, folder } = options;
+  const { style } = options;
+  const folder = await scratchFolder('saga');
   const exchange = `shop.${style}`;
   const ports = await freePorts(SERVICES.length);
   const urlOf = (service: ServiceName): string => `http://127.0.0.1:${ports[SERVICES.indexOf(service)] ?? 0}`;
@@ -61,8 +70,9 @@ export async function setUp(
       const database = await postgres.createDatabase(`${service}_${style}`);
       const config = relayConfig(as(database, RELAY_ROLE), rabbitmq.url, exchange);
       await createTables(database, service, config);
+      const commits = await commitProxy(postgres);
       const env = {
-        DATABASE_URL: as(database, service),
+        DATABASE_URL: as(database, service, commits.port),
         AMQP_URL: rabbitmq.url,
         EXCHANGE: exchange,
         PORT: new URL(urlOf(service)).port,
@@ -73,18 +83,27 @@ export async function setUp(
       };
       return {
         database,
-        service: await serviceProcess(service, folder, env),
+        service: { ...(await serviceProcess(service, folder, env)), commits },
         relay: await relayProcess(`relay-of-${service}`, folder, config),
       };
     }),
   );
+  const services = made.map(({ service }) => service);
+  const relays = made.map(({ relay }) => relay);
+  const processes = [...services, ...relays];
   return {
     style,
     exchange,
     databases: Object.fromEntries(SERVICES.map((name, index) => [name, made[index]?.database])) as Stage['databases'],
     shopUrl: urlOf('orders'),
-    services: made.map(({ service }) => service),
-    relays: made.map(({ relay }) => relay),
+    services,
+    relays,
+    processes,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(processes.map((each) => each.kill()));
+      await Promise.all(services.map(({ commits }) => commits[Symbol.asyncDispose]()));
+      await removeScratchFolder(folder);
+    },
   };
 }
 
@@ -123,11 +142,19 @@ async function createRole(postgres: StartedPostgres, role: string, attributes = 
   if (rows.length === 0) await postgres.query(`CREATE ROLE ${quoteIdentifier(role)} LOGIN ${attributes}`);
 }
 
-/** The same database for another role. */
-function as(database: string, role: string): string {
+/** The same database for another role. @param port another way to it */
+function as(database: string, role: string, port?: number): string {
   const url = new URL(database);
   url.username = role;
+  if (port !== undefined) url.port = String(port);
   return url.href;
+}
+
+/** The time of an order is over. */
+export async function expireOrder({ databases }: Stage, id: string): Promise<void> {
+  await withClient(databases.orders, (client) =>
+    client.query('UPDATE orders SET expires_at = now() WHERE id = $1', [id]),
+  );
 }
 
 /** Does something as the superuser of a database. */

@@ -22,6 +22,11 @@ const AT_REST: Facts = {
     { orderId: 'c', state: 'reversed' },
   ],
   money: [charge('a'), charge('c'), refund('c')],
+  said: [
+    { id: '1', type: 'order.placed', orderId: 'a' },
+    { id: '2', type: 'order.placed', orderId: 'b' },
+    { id: '3', type: 'order.completed', orderId: 'a' },
+  ],
   onTheWay: { 'the outbox of orders': 0 },
   deadLetters: { stock: 0 },
 };
@@ -85,6 +90,11 @@ describe('the accounting of the saga example', () => {
       'stock that is still held',
       { items: [{ sku: 'lamp', initial: 10, onHand: 8, held: 2 }], holds: ['b'] },
       ['lamp: 2 still held', 'stock is still held for order b'],
+    ],
+    [
+      'what is said a second time under another id',
+      { said: [...AT_REST.said, { id: '4', type: 'order.placed', orderId: 'b' }] },
+      ['order.placed of order b was said 2 times'],
     ],
     ['what is on its way', { onTheWay: { 'the outbox of orders': 3 } }, ['3 still in the outbox of orders']],
     ['dead letters', { deadLetters: { stock: 1 } }, ['1 dead letters at stock']],

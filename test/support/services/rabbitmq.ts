@@ -19,6 +19,8 @@ export interface RabbitmqStartOptions {
   readonly plugins?: readonly string[];
   /** Lines for rabbitmq.conf, such as `heartbeat = 5`. */
   readonly config?: readonly string[];
+  /** So often quorum queues tell how many messages they have, in milliseconds. @default 5000 */
+  readonly quorumTickMs?: number;
   /** A second listener with TLS, which demands a client certificate. @default false */
   readonly tls?: boolean;
 }
@@ -251,14 +253,15 @@ class Node implements StartedRabbitmq {
   }
 
   #environment(): NodeJS.ProcessEnv {
-    const { distribution, ports } = this.#parts;
+    const { distribution, ports, options } = this.#parts;
     const { scripts, erlang, libraries } = distribution;
     const libraryPath = [...libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
     const inherited = Object.entries(process.env).filter(([name]) => !/^(RABBITMQ|ERL)_/.test(name));
     // Only 127.0.0.1, no busy waiting, and no console: it runs in the foreground, where its script would wait for input.
     const erlangArguments =
       `-setcookie ${COOKIE} -kernel inet_dist_use_interface {127,0,0,1} ` +
-      '-noinput +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none';
+      '-noinput +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none' +
+      (options.quorumTickMs === undefined ? '' : ` -rabbit quorum_tick_interval ${options.quorumTickMs}`);
     return {
       ...Object.fromEntries(inherited),
       ...(libraryPath === '' ? {} : { LD_LIBRARY_PATH: libraryPath }),

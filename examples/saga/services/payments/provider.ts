@@ -21,7 +21,7 @@ export class Provider {
   readonly #url: string;
   readonly #policy: Policy;
 
-  constructor(url: string) {
+  constructor(url: string, onEvent = logged) {
     this.#url = url;
     this.#policy = resilient({
       name: 'provider',
@@ -32,7 +32,7 @@ export class Provider {
       circuitBreaker: { openMs: 500, maxOpenMs: 2000 },
       // What it answers is a decision; only what it does not answer is trouble.
       isTransient: (error) => error instanceof ProviderTrouble || error instanceof TypeError,
-      onEvent: logged,
+      onEvent,
     });
   }
 
