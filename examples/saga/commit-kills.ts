@@ -19,9 +19,9 @@ export class CommitKills {
     commits.hears = (kind) => {
       if (this.#isOver || this.#met.has(kind)) return true;
       this.#met.add(kind);
+      tell(kind);
       // Another session of the process that is just being killed: it does not hear of it either.
       if (this.#isDown) return false;
-      tell(kind);
       this.#isDown = true;
       this.#restarted = this.#restart();
       this.#restarted.catch(() => undefined); // told by `end`

@@ -3,6 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { resilient } from 'outbox-relay/resilience';
 import { Random } from '../../test/support/simulation/random.ts';
 import { CATALOG } from './services/catalog.ts';
+import type { OrderLines } from './services/messages.ts';
+
+/** Every so often somebody wants more than there is: of something that is not sold out, so that only the saga finds out. */
+const BULK_EVERY = 12;
+const BULK: OrderLines = [{ sku: 'clock', quantity: 50 }];
 
 /** What customers have been told. */
 export interface Answers {
@@ -30,9 +35,9 @@ export async function placeOrders(
     bulkhead: { concurrency: options.orders },
     circuitBreaker: false,
   });
-  const place = async (): Promise<{ readonly id: string; readonly status: number | null }> => {
+  const place = async (lines: OrderLines): Promise<{ readonly id: string; readonly status: number | null }> => {
     const id = randomUUID();
-    const body = JSON.stringify({ id, lines: drawLines(random) });
+    const body = JSON.stringify({ id, lines });
     const asked = patience.execute(async (signal) => {
       const headers = { 'content-type': 'application/json' };
       const response = await fetch(`${url}/orders`, { method: 'POST', headers, body, signal });
@@ -43,7 +48,7 @@ export async function placeOrders(
   };
   const placed = [];
   for (let n = 0; n < options.orders; n++) {
-    placed.push(place());
+    placed.push(place(n % BULK_EVERY === 0 ? BULK : drawLines(random)));
     await delay(1000 / options.rate);
   }
   const answers = await Promise.all(placed);
@@ -54,7 +59,7 @@ export async function placeOrders(
   };
 }
 
-function drawLines(random: Random): { readonly sku: string; readonly quantity: number }[] {
+function drawLines(random: Random): OrderLines {
   const skus = Object.keys(CATALOG);
   const first = random.below(skus.length);
   const chosen = random.chance(0.3) ? [first, (first + 1) % skus.length] : [first];

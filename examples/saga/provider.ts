@@ -15,8 +15,8 @@ export interface ProviderEntry {
 /** Up to so much, in cents, anybody's card is good for. */
 const CARD_LIMIT = 60_000;
 
-/** Of the faulty provider: it is down for some requests, so many that a breaker opens. */
-const OUTAGE = { firstRequest: 25, lastRequest: 37 };
+/** Of the faulty provider: from some request on it is down for so long. */
+const OUTAGE = { fromRequest: 25, lastsMs: 2000 };
 /** Of so many charges the faulty provider leaves one without an answer, however often it is asked. */
 const UNHEARD_EVERY = 8;
 /** Longer than callers wait. */
@@ -28,12 +28,14 @@ export type ProviderFault = 'none' | 'unavailable' | 'slow-answer' | 'slow-effec
 /** What becomes of a request, by its number from 1 on. */
 export type FaultPlan = (request: number) => ProviderFault;
 
-/** Every fourth request or so has a fault, and some in a row are answered 503. The same seed draws the same. */
+/** Every fourth request or so has a fault, and for a while all are answered 503. The same seed draws the same. */
 export function drawnFaults(seed: number): FaultPlan {
   const random = new Random(seed);
+  let downSince: number | null = null;
   return (request) => {
     const drawn = random.next();
-    if (request >= OUTAGE.firstRequest && request <= OUTAGE.lastRequest) return 'unavailable';
+    if (request >= OUTAGE.fromRequest) downSince ??= performance.now();
+    if (downSince !== null && performance.now() - downSince < OUTAGE.lastsMs) return 'unavailable';
     if (drawn < 0.06) return 'unavailable';
     if (drawn < 0.12) return 'slow-answer';
     if (drawn < 0.18) return 'slow-effect';

@@ -3,7 +3,7 @@ import { type Facts, problemsOf } from './accounting.ts';
 
 const LOOK_EVERY_MS = 500;
 /** After so long in which nothing has changed nothing will: longer than any pause or timeout of the services. */
-const STALLED_MS = 45_000;
+const STALLED_MS = 60_000;
 
 /** Waits until nothing is wrong any more, or nothing changes any more; what is wrong then is told by the verdict. */
 export async function untilAtRest(read: () => Promise<Facts>, say: (line: string) => void): Promise<Facts> {

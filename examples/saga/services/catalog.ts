@@ -3,7 +3,7 @@ export const CATALOG: Readonly<Record<string, { readonly price: number; readonly
   lamp: { price: 4900, onHand: 10_000 },
   chair: { price: 12_900, onHand: 10_000 },
   desk: { price: 34_900, onHand: 10_000 },
-  clock: { price: 2900, onHand: 3 },
+  clock: { price: 2900, onHand: 25 },
 };
 
 /** What an order comes to, in cents; null when it has something that is not sold. */
