@@ -14,21 +14,21 @@ export interface Kill {
 
 interface PlannedKill {
   readonly party: Party;
-  /** After the first order, in milliseconds. */
-  readonly atMs: number;
+  /** Until it is killed, in milliseconds. */
+  readonly afterMs: number;
   /** Until it is started again, in milliseconds. */
   readonly downMs: number;
 }
 
 const LONGEST_DOWN_MS = 800;
 /** So long nothing happens at first, that there is something to interrupt. */
-const QUIET_MS = 1000;
+const QUIET_MS = 500;
 
 /** Kills: services at what they commit, each of the others once, at a random moment. */
 export class Killer {
   readonly kills: Kill[] = [];
   readonly #services: readonly CommitKills[];
-  readonly #others: readonly Promise<void>[];
+  readonly #others: Promise<void>;
 
   /** Begins. */
   constructor(
@@ -47,18 +47,21 @@ export class Killer {
     this.#services = services.map(
       (service) => new CommitKills(service, service.commits, (committed) => note(service.name, committed)),
     );
-    const plan = planKills(seed, [...relays, broker], (orders / rate) * 1000);
-    this.#others = plan.map((kill) => killAndRestart(kill, () => note(kill.party.name, null)));
+    const carryOut = (kill: PlannedKill): Promise<void> => killAndRestart(kill, () => note(kill.party.name, null));
+    const [ofBroker, ...ofRelays] = planKills(seed, [broker, ...relays], (orders / rate) * 500);
+    // One after the other: a relay that has just started does not go on waiting for a broker that is back.
+    const brokerIsBack = ofBroker === undefined ? Promise.resolve() : carryOut(ofBroker);
+    this.#others = brokerIsBack.then(() => Promise.all(ofRelays.map(carryOut))).then(() => undefined);
   }
 
   /** Resolves when all who are not services have been killed and started again. */
   async untilOthersAreBack(): Promise<void> {
-    await Promise.all(this.#others);
+    await this.#others;
   }
 
   /** Kills nobody any more. @throws when somebody could not be started again */
   async end(): Promise<void> {
-    await Promise.all([...this.#others, ...this.#services.map((service) => service.end())]);
+    await Promise.all([this.#others, ...this.#services.map((service) => service.end())]);
   }
 }
 
@@ -67,13 +70,13 @@ function planKills(seed: number, victims: readonly Party[], withinMs: number): P
   const random = new Random(seed);
   return victims.map((party) => ({
     party,
-    atMs: QUIET_MS + random.below(withinMs),
+    afterMs: QUIET_MS + random.below(withinMs),
     downMs: random.below(LONGEST_DOWN_MS),
   }));
 }
 
-async function killAndRestart({ party, atMs, downMs }: PlannedKill, note: () => void): Promise<void> {
-  await delay(atMs);
+async function killAndRestart({ party, afterMs, downMs }: PlannedKill, note: () => void): Promise<void> {
+  await delay(afterMs);
   note();
   await party.kill();
   await delay(downMs);

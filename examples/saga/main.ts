@@ -15,8 +15,12 @@ async function play(args: readonly string[]): Promise<number> {
   const { styles, json, ...options } = parseOptions(args);
   const say = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
   say('Starting Postgres and RabbitMQ ...');
-  await using postgres = await startPostgres();
-  await using rabbitmq = await startRabbitmq({ config: ['collect_statistics_interval = 500'], quorumTickMs: 500 });
+  const [startedPostgres, startedRabbitmq] = await Promise.all([
+    startPostgres(),
+    startRabbitmq({ config: ['collect_statistics_interval = 500'], quorumTickMs: 500 }),
+  ]);
+  await using postgres = startedPostgres;
+  await using rabbitmq = startedRabbitmq;
   const results: SagaResult[] = [];
   for (const style of styles) results.push(await runSaga(style, options, { postgres, rabbitmq }, say));
   for (const result of results) say(['', ...reportLines(result)].join('\n'));
