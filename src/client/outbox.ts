@@ -58,10 +58,12 @@ export function outboxOver<Tx, Events extends object = UntypedEvents>(
     if (messages.length === 0) return [];
     // Here, since the span that is active may be another one once a schema has been awaited.
     const context = trace();
-    const valid =
-      events === null
-        ? messages
-        : await Promise.all(messages.map((message, place) => validateMessage(message, indexOf(place), events)));
+    let valid = messages;
+    if (events !== null) {
+      valid = await Promise.all(messages.map((message, place) => validateMessage(message, indexOf(place), events)));
+      // Who has not awaited this call may have ended the transaction meanwhile: then the event would commit by itself.
+      adapter.requireTransaction(tx);
+    }
     const encoded = valid.map((message, place) => encodeMessage(message, indexOf(place), context, settings));
     const rows = await adapter.insert(tx, statement, `[${encoded.map(({ json }) => json).join(',')}]`);
     return encoded.map(({ id }, place) => id ?? returnedId(rows[place]));

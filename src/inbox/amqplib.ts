@@ -53,6 +53,8 @@ class AmqplibConsuming<Client extends InboxClient, Payload> implements Consuming
   readonly #stopping = sharedAbort();
   #consumerTag = '';
   #isOpen = true;
+  /** What was not acknowledged has been given back: its delivery tags are nobody's, and one would close the channel. */
+  #isGivenBack = false;
   #end: () => void = () => undefined;
   #stopped: Promise<void> | null = null;
 
@@ -102,7 +104,7 @@ class AmqplibConsuming<Client extends InboxClient, Payload> implements Consuming
   #acknowledge(message: ConsumeMessage): void {
     // On a channel that closes there is nothing to acknowledge: the message comes again, and its id is known.
     try {
-      if (this.#isOpen) this.#channel.ack(message);
+      if (this.#isOpen && !this.#isGivenBack) this.#channel.ack(message);
     } catch (error) {
       this.#onError(error);
     }
@@ -113,7 +115,10 @@ class AmqplibConsuming<Client extends InboxClient, Payload> implements Consuming
     if (this.#isOpen) await this.#untilClosed(this.#channel.cancel(this.#consumerTag));
     await this.#intake.drain(options);
     // What was not begun goes back to the queue now, not only when the channel closes; acknowledgements sent before are done first.
-    if (this.#isOpen) await this.#untilClosed(this.#channel.recover());
+    if (this.#isOpen) {
+      this.#isGivenBack = true;
+      await this.#untilClosed(this.#channel.recover());
+    }
     this.#channel.removeListener('close', this.#onClose);
     this.#end();
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { sqlState } from '../core/postgres-failure.ts';
 import { timeout } from '../resilience/timeout.ts';
 import type { InboxClient } from './client.ts';
+import { storable } from './dead-letter.ts';
 import { InboxError, MessageRejected } from './errors.ts';
 import type { Handler, Identified } from './message.ts';
 import type { InboxSettings } from './options.ts';
@@ -84,6 +85,11 @@ export async function runHandler<Client extends InboxClient, Message>(
 ): Promise<void> {
   const limit = timeout({ ms: timeoutMs, name: `the handler of ${consumer}` });
   await limit.execute(async (own) => handler(client, message, { signal: own, attempt }), signal);
+}
+
+/** Whether messages can be told apart by such an id: what has none must not all be taken for one. */
+export function isUsableId(id: unknown): id is string {
+  return typeof id === 'string' && id !== '' && storable(id) === id;
 }
 
 /** An id as it is recorded: its hash where it is long. */

@@ -67,10 +67,21 @@ export function resolveConsumeOptions<Client extends InboxClient, Payload>(
       const delivery =
         id === undefined
           ? found
-          : { ...found, id: typeof id === 'function' ? id(found) : firstHeader(found.headers, id) };
-      return orderKey === undefined ? delivery : { ...delivery, orderKey: orderKey(delivery) };
+          : { ...found, id: typeof id === 'function' ? textOrNull(id(found)) : firstHeader(found.headers, id) };
+      return orderKey === undefined ? delivery : { ...delivery, orderKey: orderKeyOf(orderKey(delivery)) };
     },
   };
+}
+
+/** What a function has found in a body may be anything, whatever its type says: `JSON.parse(…).id`. */
+function textOrNull(found: unknown): string | null {
+  return typeof found === 'string' ? found : null;
+}
+
+/** A number names a key as well as a text does: to have none is to give up the order. */
+function orderKeyOf(found: unknown): string | null {
+  if (typeof found === 'number' || typeof found === 'bigint') return String(found);
+  return textOrNull(found);
 }
 
 /** The value of the first of these headers that is there; null: none is. */

@@ -51,13 +51,19 @@ export function newDeadLetter(
     key: key === null ? null : storable(key),
     orderKey: orderKey === null ? null : storable(orderKey),
     type: type === null ? null : storable(type),
-    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [storable(name), storable(value)])),
+    headers: storableValues(headers),
     body,
-    source,
+    // A routing key may be any bytes.
+    source: storableValues(source),
     reason,
     error: errorText(error),
     attempts,
   };
+}
+
+function storableValues<T>(values: Readonly<Record<string, T>>): Record<string, T> {
+  const stored = <Value>(value: Value): Value => (typeof value === 'string' ? (storable(value) as Value) : value);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [storable(name), stored(value)]));
 }
 
 /** Text that Postgres can hold: NUL and halves of surrogate pairs become U+FFFD. */

@@ -4,6 +4,8 @@ export type InboxErrorCode =
   | 'invalid_options'
   /** The database could not be reached, or did not take the record of the message: no handler has run. */
   | 'database_unavailable'
+  /** The message has no id by which it could be told from others: none, an empty one, or one that Postgres cannot hold. */
+  | 'no_id'
   /** A statement of the handler failed and it went on as if it had not: Postgres rolled the transaction back. */
   | 'transaction_aborted'
   /** The handler itself ended the transaction that it was given. */

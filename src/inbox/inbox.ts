@@ -1,4 +1,4 @@
-import { AttemptFailed, recordOnce, runHandler } from './attempt.ts';
+import { AttemptFailed, isUsableId, recordOnce, runHandler } from './attempt.ts';
 import { cleanUp, type CleanupOptions } from './cleanup.ts';
 import type { InboxClient } from './client.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -49,13 +49,16 @@ export class Inbox<Client extends InboxClient> {
    * Two at a time with the same id, wherever they run, are handled once: the second waits for the first, and then is a duplicate,
    * or runs if the first was rolled back.
    *
-   * @throws what the handler does, or COMMIT: all is rolled back; InboxError `database_unavailable`, `key_blocked`
+   * @throws what the handler does, or COMMIT: all is rolled back; InboxError `database_unavailable`,
+   *   `key_blocked`, `no_id`
    */
   async handle<Message extends Identified>(
     message: Message,
     handler: Handler<Client, Message>,
     { signal = new AbortController().signal, attempt = 1 }: HandleOptions = {},
   ): Promise<'handled' | 'duplicate'> {
+    if (!isUsableId(message.id))
+      throw new InboxError('no_id', 'id: expected a text that is not empty, without NUL and lone surrogates');
     try {
       const recorded = await recordOnce(this.#settings, this.#statements, message, async (client, known) => {
         if (known === 'held') throw new InboxError('key_blocked', 'a dead letter holds the key of this message back');

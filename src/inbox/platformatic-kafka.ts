@@ -1,6 +1,5 @@
 /** `outbox-relay/inbox/platformatic-kafka`: feeds an inbox from a consumer of @platformatic/kafka. */
 import type { Readable } from 'node:stream';
-import type { Consumer, GroupAssignment, Message, MessagesStream } from '@platformatic/kafka';
 import { backoffDelay } from '../core/backoff.ts';
 import { pause } from '../core/pause.ts';
 import type { InboxClient } from './client.ts';
@@ -11,17 +10,46 @@ import { KafkaIntake, type KafkaPlace, type KafkaRecord } from './kafka-intake.t
 
 const REOPEN_BACKOFF = { baseMs: 200, maxMs: 10_000 };
 
+/** A record, as a stream of the consumer gives it. */
+export interface PlatformaticMessage {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key?: unknown;
+  readonly value?: unknown;
+  readonly headers: Iterable<readonly [name: unknown, value: unknown]>;
+  commit(): void | Promise<void>;
+}
+
+/** What the group has given this consumer. */
+interface Joined {
+  readonly assignments?: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
+}
+
+/**
+ * A `Consumer` of @platformatic/kafka, by what is used of it: the class itself has private members, by which the compiler takes those
+ * of any two versions for different things.
+ */
+export interface PlatformaticConsumer {
+  readonly generationId: number;
+  consume(options: {
+    readonly topics: string[];
+    readonly autocommit: false;
+    readonly mode: 'committed';
+    readonly fallbackMode: 'earliest' | 'latest' | 'fail';
+  }): Promise<MessagesStream>;
+  on(event: 'consumer:group:join', listener: (joined: Joined) => void): unknown;
+  removeListener(event: 'consumer:group:join', listener: (joined: Joined) => void): unknown;
+}
+
+interface MessagesStream extends Readable {
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<PlatformaticMessage>;
+}
+
 /** What is consumed, and how. */
-export interface PlatformaticKafkaOptions<
-  Client extends InboxClient,
-  Payload,
-  Key,
-  Value,
-  HeaderKey,
-  HeaderValue,
-> extends ConsumeOptions<Client, Payload> {
-  /** In a group of the classic protocol; its deserializers, if any, have to leave texts or bytes. Closing it is the caller's. */
-  readonly consumer: Consumer<Key, Value, HeaderKey, HeaderValue>;
+export interface PlatformaticKafkaOptions<Client extends InboxClient, Payload> extends ConsumeOptions<Client, Payload> {
+  /** A `Consumer` in a group of the classic protocol; its deserializers, if any, have to leave texts or bytes. Closing it is the caller's. */
+  readonly consumer: PlatformaticConsumer;
   readonly topics: readonly string[];
   /** Where a group begins that has committed nothing yet. @default 'earliest' */
   readonly fallbackMode?: 'earliest' | 'latest' | 'fail';
@@ -32,16 +60,9 @@ export interface PlatformaticKafkaOptions<
  * in its partition is handled, and what is taken in is bounded, so that a key that fails holds nothing but itself until the room is
  * full.
  */
-export async function consume<
-  Client extends InboxClient,
-  Payload = unknown,
-  Key = Buffer,
-  Value = Buffer,
-  HeaderKey = Buffer,
-  HeaderValue = Buffer,
->(
+export async function consume<Client extends InboxClient, Payload = unknown>(
   inbox: Inbox<Client>,
-  options: PlatformaticKafkaOptions<Client, Payload, Key, Value, HeaderKey, HeaderValue>,
+  options: PlatformaticKafkaOptions<Client, Payload>,
 ): Promise<Consuming> {
   const consuming = new PlatformaticConsuming(inbox, options);
   await consuming.open();
@@ -53,20 +74,20 @@ interface CommittablePlace extends KafkaPlace {
   readonly commit: () => Promise<void>;
 }
 
-class PlatformaticConsuming<Client extends InboxClient, Payload, K, V, HK, HV> implements Consuming {
+class PlatformaticConsuming<Client extends InboxClient, Payload> implements Consuming {
   readonly ended: Promise<void>;
   readonly #inbox: Inbox<Client>;
-  readonly #options: PlatformaticKafkaOptions<Client, Payload, K, V, HK, HV>;
+  readonly #options: PlatformaticKafkaOptions<Client, Payload>;
   readonly #intake: KafkaIntake<Client, Payload, CommittablePlace>;
   /** The one that is read; null while it is replaced. */
-  #stream: MessagesStream<K, V, HK, HV> | null = null;
+  #stream: MessagesStream | null = null;
   /** Settled when the stream has been replaced; null: it is not being replaced. */
   #replacing: Promise<void> | null = null;
   #replaceAgain = false;
   #end: () => void = () => undefined;
   #stopped: Promise<void> | null = null;
 
-  constructor(inbox: Inbox<Client>, options: PlatformaticKafkaOptions<Client, Payload, K, V, HK, HV>) {
+  constructor(inbox: Inbox<Client>, options: PlatformaticKafkaOptions<Client, Payload>) {
     this.#inbox = inbox;
     this.#options = options;
     this.#intake = new KafkaIntake(inbox, options, async (places) => {
@@ -92,14 +113,14 @@ class PlatformaticConsuming<Client extends InboxClient, Payload, K, V, HK, HV> i
     return (this.#stopped ??= this.#endAll(options));
   }
 
-  readonly #onJoin = ({ assignments = [] }: { assignments?: readonly GroupAssignment[] }): void => {
+  readonly #onJoin = ({ assignments = [] }: Joined): void => {
     this.#intake.reassigned((topic, partition) =>
       assignments.some((assigned) => assigned.topic === topic && assigned.partitions.includes(partition)),
     );
     this.#replaceStream(0);
   };
 
-  #openStream(): Promise<MessagesStream<K, V, HK, HV>> {
+  #openStream(): Promise<MessagesStream> {
     const { consumer, topics, fallbackMode = 'earliest' } = this.#options;
     return consumer.consume({ topics: [...topics], autocommit: false, mode: 'committed', fallbackMode });
   }
@@ -135,7 +156,7 @@ class PlatformaticConsuming<Client extends InboxClient, Payload, K, V, HK, HV> i
     if (old !== null) await closed(old);
   }
 
-  #readFrom(stream: MessagesStream<K, V, HK, HV>): void {
+  #readFrom(stream: MessagesStream): void {
     const before = this.#stream;
     this.#stream = stream;
     if (before !== null) void closed(before);
@@ -151,7 +172,7 @@ class PlatformaticConsuming<Client extends InboxClient, Payload, K, V, HK, HV> i
   }
 
   /** By the iterator's own `next`: leaving a `for await` would close the stream. */
-  async #read(stream: MessagesStream<K, V, HK, HV>): Promise<void> {
+  async #read(stream: MessagesStream): Promise<void> {
     const messages = stream[Symbol.asyncIterator]();
     while (this.#reads(stream)) {
       const next = await messages.next();
@@ -183,7 +204,7 @@ async function closed(stream: Readable): Promise<void> {
   await end;
 }
 
-function recordOf<K, V, HK, HV>({ topic, partition, offset, key, value, headers }: Message<K, V, HK, HV>): KafkaRecord {
+function recordOf({ topic, partition, offset, key, value, headers }: PlatformaticMessage): KafkaRecord {
   return {
     ...{ topic, partition, offset, key: bytesOf(key), value: bytesOf(value) },
     headers: Object.fromEntries([...headers].map(([name, content]) => [textOf(name), textOf(content)])),

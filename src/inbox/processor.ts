@@ -3,7 +3,7 @@ import { pause } from '../core/pause.ts';
 import { circuitBreaker } from '../resilience/circuit-breaker.ts';
 import { ResilienceError } from '../resilience/errors.ts';
 import type { Policy } from '../resilience/policy.ts';
-import { AttemptFailed, type FailureKind, recordOnce, runHandler } from './attempt.ts';
+import { AttemptFailed, type FailureKind, isUsableId, recordOnce, runHandler } from './attempt.ts';
 import type { InboxClient } from './client.ts';
 import { type DeadLetter, type DeadLetterReason, newDeadLetter, storable } from './dead-letter.ts';
 import { decodeDelivery } from './decode.ts';
@@ -78,7 +78,7 @@ export class Processor<Client extends InboxClient> {
 
   async #handle<Payload>(delivery: Delivery, options: ProcessOptions<Client, Payload>): Promise<Outcome> {
     const { id } = delivery;
-    if (id === null || id === '' || storable(id) !== id)
+    if (!isUsableId(id))
       return this.#giveUp(delivery, options, { reason: 'no_id', error: new Error('no usable id'), attempts: 0 });
     let message: InboxMessage<Payload>;
     try {

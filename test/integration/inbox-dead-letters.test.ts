@@ -58,6 +58,13 @@ describeWithService('postgres', 'dead letters', () => {
     expect(await one.inbox.deadLetters.list()).toHaveLength(2);
   });
 
+  it('writes one whatever its place is called: a routing key may be any bytes', async () => {
+    const one = await stage();
+    const source = { broker: 'rabbitmq', queue: 'q', routingKey: 'a\0b' };
+    expect(await one.process({ ...delivered('a', { body: Buffer.from('{') }), source })).toBe('dead-lettered');
+    expect(await one.inbox.deadLetters.list()).toMatchObject([{ source: { ...source, routingKey: 'a\uFFFDb' } }]);
+  });
+
   const poisoned = (one: InboxStage) => (tx: pg.PoolClient, message: { id: string; key?: string | null }) =>
     message.id.startsWith('bad') ? Promise.reject(new MessageRejected('bad')) : one.effect(tx, message);
 

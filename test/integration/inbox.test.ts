@@ -90,6 +90,13 @@ describeWithService('postgres', 'an inbox', () => {
     expect(await effects()).toHaveLength(2);
   });
 
+  it('takes none that says nothing: all messages with it would be one, and no repetition helps', async () => {
+    const { inbox, effect, effects } = await bound();
+    for (const id of ['', 'a\0b', undefined, 5])
+      await expect(inbox.handle({ id: id as string }, effect)).rejects.toMatchObject({ code: 'no_id' });
+    expect(await effects()).toEqual([]);
+  });
+
   it('finds out a handler that goes on as if its statement had not failed', async () => {
     const { inbox, effects } = await bound();
     const swallowing = inbox.handle({ id: 'a' }, async (tx) => {

@@ -296,6 +296,19 @@ describe('what is no transaction', () => {
     await expect(publishing).rejects.toThrow(expected);
   });
 
+  it('is refused where it has ended while a schema took its time, as for a caller who does not wait', async () => {
+    let status = 'T';
+    const tx = new Recorder();
+    const event = z.object({ total: z.number() }).refine(async () => Promise.resolve(true));
+    const outbox = createOutbox({ events: { 'order.created': event } });
+    const publishing = outbox.publish(Object.assign(tx, { getTransactionStatus: () => status }), {
+      ...{ ...MESSAGE, type: 'order.created', payload: { total: 1 } },
+    });
+    status = 'I';
+    await expect(publishing).rejects.toMatchObject({ code: 'no_transaction' });
+    expect(tx.calls).toEqual([]);
+  });
+
   it('is not what cannot be known: a client of an older version, or one that has failed', async () => {
     for (const more of [{}, { getTransactionStatus: () => 'T' }, { getTransactionStatus: () => 'E' }]) {
       await expect(createOutbox().publish(session(more), MESSAGE)).resolves.toMatch(/-7/);

@@ -40,6 +40,21 @@ describe('a record of Kafka', () => {
     expect(record({ constructor: 'x' }).id).toBeNull();
   });
 
+  it('has no id where a function finds none in a body, or none that is a text, and keeps the order of numbers', () => {
+    // As `JSON.parse` has it: the compiler knows nothing of what is in a body.
+    const found = (id: unknown, orderKey: unknown): unknown => {
+      const { identify } = resolveConsumeOptions({
+        ...{ handler, id: () => id as string, orderKey: () => orderKey as string },
+      });
+      const { id: foundId, orderKey: foundKey } = identify(record({ id: 'a' }));
+      return [foundId, foundKey];
+    };
+    expect(found(undefined, undefined)).toEqual([null, null]);
+    expect(found(5, 7)).toEqual([null, '7']);
+    expect(found({}, {})).toEqual([null, null]);
+    expect(found('b', 'k')).toEqual(['b', 'k']);
+  });
+
   it('is no record of options that cannot be', () => {
     for (const wrong of [{ concurrency: 0 }, { concurrency: 1.5 }, { maxInFlight: 0 }])
       expect(() => resolveConsumeOptions({ handler, ...wrong })).toThrow(InboxError);

@@ -1,5 +1,8 @@
 /** What an application in TypeScript may write against the packed package, and what its compiler must refuse: never run. */
+import type { Consumer } from '@platformatic/kafka';
+import type amqp from 'amqplib';
 import { drizzle } from 'drizzle-orm/node-postgres';
+import kafkajs from 'kafkajs';
 import knex from 'knex';
 import { Kysely, PostgresDialect } from 'kysely';
 import { createOutbox, OutboxError, publish, type PgTransaction, transact } from 'outbox-relay/client';
@@ -8,6 +11,10 @@ import * as onKnex from 'outbox-relay/client/knex';
 import * as onKysely from 'outbox-relay/client/kysely';
 import * as onPrisma from 'outbox-relay/client/prisma';
 import * as onTypeOrm from 'outbox-relay/client/typeorm';
+import { createInbox, type InboxMessage } from 'outbox-relay/inbox';
+import * as onAmqplib from 'outbox-relay/inbox/amqplib';
+import * as onKafkajs from 'outbox-relay/inbox/kafkajs';
+import * as onPlatformatic from 'outbox-relay/inbox/platformatic-kafka';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -62,6 +69,24 @@ export async function throughLibraries(pool: pg.Pool): Promise<void> {
 
   // @ts-expect-error a PrismaClient connects, which its transactions do not
   await onPrisma.publish({ $queryRawUnsafe: () => Promise.resolve([]), $connect: () => Promise.resolve() }, paid);
+}
+
+/** The clients as they come, without a type of the inbox's; of @platformatic/kafka another version, too. */
+export async function throughBrokers(
+  pool: pg.Pool,
+  channel: amqp.ConfirmChannel,
+  consumer: Consumer,
+  texts: Consumer<string, string, string, string>,
+  older: Omit<Consumer<string, string, string, string>, never>,
+): Promise<void> {
+  const inbox = createInbox({ pool, consumer: 'billing' });
+  const handler = async (tx: pg.PoolClient, message: InboxMessage): Promise<void> => {
+    await publish(tx, { ...order, type: 'order.seen', payload: message.payload });
+  };
+  await onAmqplib.consume(inbox, { channel, queue: 'billing', handler });
+  await onKafkajs.consume(inbox, { consumer: new kafkajs.Kafka({ brokers: [] }).consumer({ groupId: 'a' }), handler });
+  for (const each of [consumer, texts, older])
+    await onPlatformatic.consume(inbox, { consumer: each, topics: ['order'], handler });
 }
 
 export const codeOf = (error: unknown): string | null => (error instanceof OutboxError ? error.code : null);
