@@ -43,12 +43,29 @@ const OUTCOME_UNKNOWN = new Set([
  *   nothing of the outcome
  */
 export function classifyTransactionError(error: unknown, commitSent: boolean): TransactionFailure {
-  const state = sqlState(error);
+  const state = stateOfRawStatement(error) ?? sqlState(error);
   if (state !== null && ROLLED_BACK.has(state)) return 'transient';
   if (state !== null && OUTCOME_UNKNOWN.has(state)) return 'ambiguous';
   const lost = state === null ? isConnectionFailure(error) || hasConnectionCode(error) : SESSION_LOST.has(state);
   if (!lost) return 'permanent';
   return commitSent ? 'ambiguous' : 'transient';
+}
+
+/** Prisma's code for whatever a raw statement fails by: the SQLSTATE is in its `meta`, put there by a driver adapter or by the engine. */
+const RAW_STATEMENT_FAILED = 'P2010';
+
+function stateOfRawStatement(error: unknown): string | null {
+  if (propertyAt(error, ['code']) !== RAW_STATEMENT_FAILED) return null;
+  const state =
+    propertyAt(error, ['meta', 'driverAdapterError', 'cause', 'originalCode']) ?? propertyAt(error, ['meta', 'code']);
+  return typeof state === 'string' ? state : null;
+}
+
+function propertyAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (at, name) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : undefined),
+    value,
+  );
 }
 
 function hasConnectionCode(error: unknown): boolean {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OutboxMessage, PayloadKind } from '../../src/client/index.ts';
 import { applyInit } from '../../src/postgres/init.ts';
 import { PAYLOAD_TYPES, type PayloadType } from '../../src/postgres/migrate.ts';
+import { classifyTransactionError } from '../../src/resilience/index.ts';
 import { CLIENT_LIBRARIES, type Opened } from '../support/client-libraries.ts';
 import { connectAdmin, createRole, dropRoles, initOptions, postgresOptions, tableMapping } from '../support/outbox.ts';
 import { describeWithService, freshDatabase } from '../support/service.ts';
@@ -58,6 +59,9 @@ describeWithService('postgres', 'the client', () => {
         headers jsonb);
       CREATE TABLE orders (id int PRIMARY KEY);
       ALTER TABLE outbox ADD CONSTRAINT no_refunds CHECK (type <> 'order.refunded');
+      CREATE FUNCTION app.contend() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION USING ERRCODE = split_part(NEW.type, ':', 2); END $$;
+      CREATE TRIGGER contended BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.type LIKE 'contended:%') EXECUTE FUNCTION app.contend();
       GRANT USAGE ON SCHEMA app TO ${writer};
       GRANT INSERT ON orders, ${FOREIGN.table}, app.numbered TO ${writer};
       GRANT SELECT ON orders TO ${writer};
@@ -123,6 +127,13 @@ describeWithService('postgres', 'the client', () => {
       // where it stands is the library's own way
       expect(inspect(error, { depth: 8 })).toMatch(/'23514'/);
       expect(await orders()).toBe(0);
+    });
+
+    it.each(['40001', '40P01'])('fails by %s such that the transaction is repeated', async (code) => {
+      const error: unknown = await library
+        .inTransaction({}, ({ publish }) => publish({ ...MESSAGE, type: `contended:${code}` }))
+        .catch((thrown: unknown) => thrown);
+      expect(classifyTransactionError(error, false)).toBe('transient');
     });
 
     it('refuses what is no transaction, and writes nothing', async () => {

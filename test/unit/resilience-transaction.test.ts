@@ -13,6 +13,16 @@ describe('a failed transaction', () => {
     ]);
   });
 
+  it('in a raw statement of Prisma, whose code says nothing, is known by what it was failed by', () => {
+    const raw = (meta: object | undefined): Error => Object.assign(coded('P2010'), { meta });
+    const byAdapter = (originalCode: string): object => ({ driverAdapterError: { cause: { originalCode } } });
+    for (const code of ['40001', '40P01'])
+      for (const meta of [byAdapter(code), { code }])
+        expect(classifyTransactionError(raw(meta), false)).toBe('transient');
+    for (const meta of [byAdapter('23505'), { code: '23505' }, {}, undefined, { driverAdapterError: null }])
+      expect(classifyTransactionError(raw(meta), false)).toBe('permanent');
+  });
+
   it.each([
     ...['08000', '08001', '08003', '08004', '08006', '25006', '53300', '57P01', '57P02', '57P03'].map(coded),
     ...['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'CONNECTION_CLOSED', 'P1017'].map(coded),
