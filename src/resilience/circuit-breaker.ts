@@ -59,7 +59,9 @@ class Cancelled {
  * but what it remembers stays: the next failure opens it again.
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
-  const { name = DEFAULT_NAME, onEvent, openMs = 5000, maxOpenMs = 60_000 } = options;
+  const { name = DEFAULT_NAME, onEvent } = options;
+  const openMs = wholeNumber('openMs', options.openMs ?? 5000, 0);
+  const maxOpenMs = wholeNumber('maxOpenMs', options.maxOpenMs ?? 60_000, 0);
   const isTransient = transientBy(options.isTransient ?? (() => true));
   const size = wholeNumber('window', options.window ?? 20, 1);
   const policy = breakerPolicy(

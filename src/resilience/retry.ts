@@ -29,7 +29,10 @@ export interface RetryOptions extends PolicyOptions, Partial<BackoffOptions> {
  */
 export function retry(options: RetryOptions = {}): Policy {
   const { name = DEFAULT_NAME, onEvent, random = Math.random } = options;
-  const backoff: BackoffOptions = { baseMs: options.baseMs ?? 100, maxMs: options.maxMs ?? 5000 };
+  const backoff: BackoffOptions = {
+    baseMs: wholeNumber('baseMs', options.baseMs ?? 100, 0),
+    maxMs: wholeNumber('maxMs', options.maxMs ?? 5000, 0),
+  };
   const attempts = wholeNumber('attempts', options.attempts ?? 4, 1);
   const isTransient = transientBy(options.isTransient ?? (() => true));
   const policy = retryPolicy(handleWhen(isTransient), { maxAttempts: attempts - 1 });

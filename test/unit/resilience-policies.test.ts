@@ -89,9 +89,15 @@ describe('retry', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('refuses a number of attempts that is none', () => {
+  it('refuses numbers of attempts and pauses that are none', () => {
     expect(() => retry({ attempts: 0 })).toThrow(RangeError);
     expect(() => retry({ attempts: 1.5 })).toThrow('attempts must be a whole number of at least 1, not 1.5');
+    // Of a pause that is no number a timer makes none.
+    for (const wrong of [NaN, -1]) {
+      for (const options of [{ baseMs: wrong }, { maxMs: wrong }]) expect(() => retry(options)).toThrow(RangeError);
+      for (const options of [{ openMs: wrong }, { maxOpenMs: wrong }])
+        expect(() => circuitBreaker(options)).toThrow(RangeError);
+    }
   });
 });
 
