@@ -1,4 +1,4 @@
-import { optionValue, type Reading, secretValue } from './value.ts';
+import { optionText, optionValue, type Reading, secretText, secretValue } from './value.ts';
 
 const PREFIX = 'sink.kafka.producer.';
 
@@ -121,17 +121,29 @@ function readSasl(reading: Reading): Readonly<Record<string, string>> {
     );
     return { mechanism, username: '${KAFKA_USERNAME}', password: '${KAFKA_PASSWORD}' };
   }
-  const username = /\busername="?([^"\s;]+)/.exec(written)?.[1];
-  const password = /\bpassword="?(\$\{[^}]+\})/.exec(written)?.[1];
-  if (password === undefined)
+  const login = loginOptions(written);
+  const username = login.get('username');
+  if (username === undefined)
     findings.warning(
       settings.nameOf(jaas),
-      'the password is left out of the file, which has ${KAFKA_PASSWORD} instead',
-      'Give it to the relay as the environment variable KAFKA_PASSWORD, or write ${file:/path} there.',
+      'it does not say itself who logs in; the file has ${KAFKA_USERNAME} instead',
+      'Give it to the relay as the environment variable KAFKA_USERNAME, or write it there.',
     );
   return {
     mechanism,
-    username: username ?? '${KAFKA_USERNAME}',
-    password: password ?? '${KAFKA_PASSWORD}',
+    username: optionText(username ?? '${KAFKA_USERNAME}', { name: jaas, variable: 'KAFKA_USERNAME' }, reading),
+    password: secretText(login.get('password') ?? '', { name: jaas, variable: 'KAFKA_PASSWORD' }, reading),
   };
+}
+
+const LOGIN_OPTION = /\s(username|password)\s*=\s*(?:(["'])((?:\\.|(?!\2)[^\\])*)\2|([^\s;"']+))/g;
+
+/** By name, of a configuration of JAAS: `x.PlainLoginModule required username="..." password="...";`. */
+function loginOptions(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    [...text.matchAll(LOGIN_OPTION)].map(([, name = '', , quoted, bare = '']) => [
+      name,
+      quoted === undefined ? bare : quoted.replace(/\\(.)/g, '$1'),
+    ]),
+  );
 }

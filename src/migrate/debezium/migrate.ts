@@ -39,7 +39,7 @@ const DESTINATION = 'broker';
 
 /** Turns a configuration of Debezium's outbox event router into one of the relay, and says of every setting what becomes of it. */
 export async function migrateDebezium({ runtime, settings, table, traffic }: MigrationRequest): Promise<Migration> {
-  const reading: Reading = { settings, findings: new Findings() };
+  const reading: Reading = { runtime, settings, findings: new Findings() };
   examineApplication(reading);
   const prefix = findRouter(reading);
   const source = readSource(table, reading);

@@ -17,6 +17,8 @@ const TLS_MODES: Readonly<Record<string, string>> = {
   verify_full: 'verify-full',
 };
 const PLAIN_NAME = /^[a-z_][a-z0-9_$]*$/;
+const TABLES = 'source.table.include.list';
+const TABLES_BEFORE_2_0 = 'source.table.whitelist';
 const CONNECTOR = 'io.debezium.connector.postgresql.PostgresConnector';
 
 /**
@@ -45,7 +47,7 @@ export function readSource(chosen: string | undefined, reading: Reading): Source
       ...(password !== undefined && { password }),
       ...(tls !== null && { tls }),
     },
-    table: chosen ?? readTable(reading),
+    table: readTable(chosen, reading),
   };
 }
 
@@ -95,9 +97,13 @@ function readTls(reading: Reading): Readonly<Record<string, string>> | null {
 }
 
 /** One table: `public.outbox`, or a pattern that stands for one by escaped dots. */
-function readTable({ settings, findings }: Reading): string | null {
-  const name = 'source.table.include.list';
+function readTable(chosen: string | undefined, { settings, findings }: Reading): string | null {
+  const name = settings.text(TABLES_BEFORE_2_0) === undefined ? TABLES : TABLES_BEFORE_2_0;
   const entries = settings.list(name);
+  if (chosen !== undefined) {
+    if (entries.length > 0) findings.ok(settings.nameOf(name), `the relay publishes ${chosen}, which --table names`);
+    return chosen;
+  }
   const [only] = entries;
   if (only === undefined || entries.length > 1) {
     findings.error(

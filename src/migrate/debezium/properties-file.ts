@@ -1,4 +1,6 @@
 const ENVIRONMENT_LINE = /^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)$/;
+const PEM_BEGIN = '-----BEGIN ';
+const PEM_END = '-----END ';
 const NAMED_ESCAPES: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', f: '\f' };
 
 /**
@@ -22,13 +24,20 @@ export function readProperties(text: string): ReadonlyMap<string, string> {
 function logicalLines(text: string): readonly string[] {
   const lines: string[] = [];
   let begun = '';
-  for (const natural of text.split(/\r\n|\r|\n/)) {
+  let withinPem = false;
+  for (const natural of text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)) {
     const line = natural.replace(/^[ \t\f]+/, '');
+    // of a key or certificate on several lines, none is a setting, whatever Java makes of it
+    if (withinPem || line.startsWith(PEM_BEGIN)) {
+      withinPem = !line.includes(PEM_END);
+      continue;
+    }
     if (begun === '' && (line === '' || /^[#!]/.test(line))) continue;
     const goesOn = /(?:^|[^\\])(?:\\\\)*\\$/.test(line) && !ENVIRONMENT_LINE.test(line);
     begun += goesOn ? line.slice(0, -1) : line;
     if (goesOn) continue;
     lines.push(begun);
+    withinPem = begun.includes(PEM_BEGIN) && !begun.includes(PEM_END);
     begun = '';
   }
   return begun === '' ? lines : [...lines, begun];

@@ -70,10 +70,11 @@ export function readRouter(prefix: string, reading: Reading): RouterMapping {
   return { ...mapping, columns: columns.mapping() };
 }
 
-function readTopic(prefix: string, by: string, { settings, findings }: Reading): TopicRule {
+function readTopic(prefix: string, by: string, { runtime, settings, findings }: Reading): TopicRule {
   const regex = settings.text(`${prefix}route.topic.regex`) ?? EVERYTHING;
-  // an escape of MicroProfile, which has expressions of its own
-  const replacement = (settings.text(`${prefix}route.topic.replacement`) ?? TOPIC).replaceAll('\\${', '${');
+  const written = settings.text(`${prefix}route.topic.replacement`) ?? TOPIC;
+  // escapes of MicroProfile, which has expressions of its own
+  const replacement = runtime === 'server' ? written.replace(/[\\$]\$\{/g, '${') : written;
   const rule = topicRule(by, regex, replacement);
   if (rule !== null) return rule;
   findings.error(

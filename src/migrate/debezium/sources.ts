@@ -67,7 +67,7 @@ export function connectSettings(connector: SourceFile, worker: readonly SourceFi
 function connectorConfig({ name, text }: SourceFile): Readonly<Record<string, unknown>> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch {
     // its message quotes the text, which may hold a secret
     throw new RelayError('config_invalid', `${name} is not valid JSON`, { remedy: 'Name the JSON of one connector.' });
