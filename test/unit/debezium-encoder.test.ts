@@ -1,42 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { OutgoingMessage } from '../../src/core/message.ts';
-import type { DebeziumSpec } from '../../src/route/debezium/spec.ts';
 import { expandJson } from '../../src/route/debezium/expansion.ts';
 import { jacksonString, javaFloat } from '../../src/route/debezium/java-text.ts';
 import { createRouter } from '../../src/route/router.ts';
 import { columnsUsed, type RouteSpec } from '../../src/route/spec.ts';
+import { AS_IT_IS, debeziumMessageOf, type Given } from './debezium-support.ts';
 import { routeOf, rowOf, tableOf } from './route-support.ts';
 
 const ID = '5f0c1b3e-0000-4000-8000-000000000017';
 const ORDER = { aggregatetype: 'order', aggregateid: 'k"1', type: 'Created', payload: '{"total": 12}' };
-const AS_IT_IS: DebeziumSpec = {
-  key: 'plain',
-  value: 'plain',
-  headers: 'plain',
-  expandJson: false,
-  expandedNulls: 'omit',
-  envelope: {},
-  envelopeSchema: null,
-  tombstoneOnEmpty: false,
-  nullValue: null,
-};
 const JSON_CONVERTER = { key: 'json', value: 'json', headers: 'json' } as const;
 
-interface Given {
-  readonly debezium?: Partial<DebeziumSpec>;
-  readonly route?: Partial<RouteSpec>;
-  readonly types?: Readonly<Record<string, string>>;
-  readonly row?: Readonly<Record<string, string | Buffer | null>>;
-}
-
-function messageOf({ debezium = {}, route = {}, types = {}, row = {} }: Given): OutgoingMessage {
-  const table = tableOf(types);
-  const spec = routeOf({ debezium: { ...AS_IT_IS, ...debezium }, ...route });
-  const routed = createRouter([spec], table, ['kafka']).route(rowOf(table, { ...ORDER, ...row }));
-  if (routed.message === null) throw routed.fault;
-  return routed.message;
-}
-
+const messageOf = (given: Given): OutgoingMessage => debeziumMessageOf({ ...given, row: { ...ORDER, ...given.row } });
 const bodyOf = (given: Given): string | null => messageOf(given).body?.toString() ?? null;
 
 describe('a message as Debezium has it', () => {
